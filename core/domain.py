@@ -1,0 +1,209 @@
+"""The values that pass between the rooms: frozen dataclasses without behaviour of their own.
+
+Times are timezone-aware UTC. Prices are in the catalogue's own currency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One row of a catalogue. Only the id and the title are always known."""
+
+    product_id: str
+    title: str
+    description: str | None = None
+    brand: str | None = None
+    category: str | None = None
+    price: float | None = None
+    currency: str | None = None  # symbol or code as the shop wrote it: "₹", "$", "EUR"
+    rating: float | None = None  # 0–5
+    rating_count: int | None = None
+    image_url: str | None = None
+    in_stock: bool | None = None
+    created_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRow:
+    """One row of a query log or of a judged list, as imported."""
+
+    query: str
+    count: int = 1
+    relevance: float | None = None  # set: a judged pair, no click and no popularity
+    occurred_at: datetime | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    product_id: str | None = None  # clicked, or judged where `relevance` is set
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedQuery:
+    """A distinct query with how often shoppers completed it."""
+
+    text: str
+    weight: float
+
+
+class Action(StrEnum):
+    """What a shopper did (contract, POST /engagement)."""
+
+    VIEW = "view"
+    CLICK = "click"
+    ADD_TO_CART = "add_to_cart"
+    WISHLIST = "wishlist"
+    PURCHASE = "purchase"
+    REVIEW_VIEW = "review_view"
+    SUGGESTION_CLICK = "suggestion_click"
+    REMOVE_FROM_CART = "remove_from_cart"
+    IMPRESSION = "impression"
+    SEARCH = "search"
+
+
+ACTION_WEIGHTS: Mapping[Action, float] = {
+    Action.VIEW: 1.0,
+    Action.CLICK: 2.0,
+    Action.ADD_TO_CART: 5.0,
+    Action.WISHLIST: 3.0,
+    Action.PURCHASE: 10.0,
+    Action.REVIEW_VIEW: 1.5,
+    Action.SUGGESTION_CLICK: 2.0,
+    Action.REMOVE_FROM_CART: -3.0,
+    Action.IMPRESSION: 0.0,
+    Action.SEARCH: 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """One event of a shopper. `user_key` is the keyed hash of the user id, never the id itself."""
+
+    event_id: str
+    action: Action
+    occurred_at: datetime
+    session_id: str | None = None
+    user_key: str | None = None
+    item_id: str | None = None
+    query: str | None = None
+    item_rank: int | None = None  # 1-based, absolute across pages
+    duration_seconds: float | None = None
+    request_id: str | None = None
+    additional_data: Mapping[str, object] | None = None
+
+
+class Source(StrEnum):
+    """Where a suggestion comes from."""
+
+    HISTORY = "history"
+    QUERY_MODEL = "query_model"
+    CATALOG_MODEL = "catalog_model"
+    RECENT = "recent"
+    TRENDING = "trending"
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestQuery:
+    """What one keystroke asks for."""
+
+    prefix: str
+    limit: int = 10
+    category: str | None = None  # display name of a (pseudo-)category; None: no constraint
+    recent: tuple[str, ...] = ()  # own completed queries, newest first
+    trending: tuple[str, ...] = ()  # best first
+    include_products: int = 0
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One line of the suggestion list."""
+
+    text: str
+    source: Source
+    score: float  # in [0, 1], descending down the list
+    category: str | None = None
+    product_count: int | None = None  # None where no catalogue is loaded
+    highlights: tuple[tuple[int, int], ...] = ()  # half-open, UTF-16 units: what was typed
+    corrected: bool = False  # does not literally extend what was typed
+    explain: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestReply:
+    suggestions: tuple[Suggestion, ...]
+    product_ids: tuple[str, ...]  # cards for the best suggestion, best first
+    stage_ms: Mapping[str, float]  # wall time of each stage
+
+
+class SortOrder(StrEnum):
+    RELEVANCE = "relevance"
+    PRICE_ASC = "price_asc"
+    PRICE_DESC = "price_desc"
+    RATING = "rating"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilters:
+    """Values inside a field are alternatives, fields must all hold."""
+
+    category: tuple[str, ...] = ()
+    brand: tuple[str, ...] = ()
+    price_min: float | None = None
+    price_max: float | None = None
+    rating_min: float | None = None
+    in_stock: bool | None = None
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    text: str
+    limit: int = 20
+    offset: int = 0
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    sort: SortOrder = SortOrder.RELEVANCE
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    product_id: str
+    score: float  # in [0, 1]
+    explain: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRange:
+    low: float
+    high: float | None  # exclusive; None: open
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    category: tuple[FacetValue, ...] = ()
+    brand: tuple[FacetValue, ...] = ()
+    price: tuple[FacetRange, ...] = ()
+    rating: tuple[FacetRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReply:
+    hits: tuple[SearchHit, ...]
+    total_results: int
+    facets: Facets
+    stage_ms: Mapping[str, float]
+    corrected_query: str | None = None
+    relaxed: str | None = None  # what was loosened to find these, in words

@@ -1,0 +1,41 @@
+"""The one tree of errors that the method raises.
+
+Each class has a stable `code`, which becomes the `code` of a problem document;
+only `api/errors.py` knows the HTTP status that belongs to it.
+"""
+
+
+class CadenceError(Exception):
+    """Base of everything that we raise on purpose."""
+
+    code = "internal"
+
+
+class InputFileError(CadenceError):
+    """A file given by the shop cannot be used; the message says which and why."""
+
+    code = "bad_input_file"
+
+
+class ArtifactError(CadenceError):
+    """A published artifact is missing, incomplete or altered."""
+
+    code = "bad_artifact"
+
+
+class NoCatalogError(CadenceError):
+    """Products were asked for, but this shop was set up from queries alone."""
+
+    code = "no_catalog"
+
+
+class OverloadedError(CadenceError):
+    """More work waits than can be answered within its deadline."""
+
+    code = "overloaded"
+
+
+class ConflictError(CadenceError):
+    """An identifier was used before with other content."""
+
+    code = "conflict"
