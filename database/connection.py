@@ -1,0 +1,122 @@
+"""The engine, its two kinds of connection and the migrations.
+
+SQLite takes one writer at a time. Inside this process a lock queues the writers, so they never see SQLITE_BUSY from
+each other; between processes `BEGIN IMMEDIATE` and the busy timeout do the same. Readers run beside the writer (WAL).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_MS = (
+    5_000  # how long a writer waits for another process: longer than one bulk batch, shorter than a client
+)
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _engine(url: str, *, writes: bool) -> AsyncEngine:
+    pool_size = 1 if writes and url.startswith("sqlite") else 4
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, json_serializer=_to_json)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine.sync_engine, writes=writes)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        # FULL: a commit is on disk before it returns, which is what a 200 of /engagement promises.
+        cursor.execute("PRAGMA synchronous=FULL" if writes else "PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE takes the write lock at once: a transaction that reads first could otherwise never upgrade.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Database:
+    """One database, for one event loop.
+
+    `url` names an async driver (`config.settings` makes it so). Nothing is opened before the first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        if self.url.get_backend_name() == "sqlite" and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self._writing = _engine(url, writes=True)
+        self._reading = _engine(url, writes=False)
+        self._one_writer = asyncio.Lock()
+
+    async def migrate(self) -> None:
+        """Bring the tables to the newest revision, all or nothing. A second process that migrates too waits."""
+        async with self._one_writer, self._writing.begin() as connection:
+            await connection.run_sync(_upgrade)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that may write: committed (and on disk) when the block ends, rolled back when it raises."""
+        async with (
+            self._one_writer,
+            AsyncSession(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that sees one consistent state and cannot write."""
+        async with AsyncSession(self._reading) as session:
+            yield session
+
+    async def ping(self) -> None:
+        """Raises SQLAlchemyError when the database does not answer."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def checkpoint(self) -> None:
+        """Copy the write-ahead log of SQLite into the main file as far as no reader is in the way.
+
+        Called in quiet moments, so that no commit has to do it while a shopper waits.
+        """
+        if self.url.get_backend_name() == "sqlite":
+            async with self._reading.connect() as connection:
+                await connection.run_sync(_checkpoint)
+
+    async def dispose(self) -> None:
+        """Close every connection. The next use would open new ones."""
+        await self._reading.dispose()
+        await self._writing.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _checkpoint(connection: Connection) -> None:
+    cursor = connection.connection.cursor()  # below SQLAlchemy, which would begin a transaction first
+    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    cursor.close()

@@ -1,0 +1,163 @@
+"""The tables. Times are UTC, users are keyed hashes (`identity.py`), never ids.
+
+A change here needs a migration in `migrations/versions/`; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware time, stored in UTC. SQLite has no zones, so the zone is put back on reading.
+
+    Raises ValueError for a naive time: its zone would be a guess.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value!r}: give it a time zone")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# Names for constraints, so that a migration can drop one on every database.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _imported(ondelete: str, *, index: bool) -> Column[Any]:
+    """The import that a row came from. Forgetting an import takes its log rows along, but never a product."""
+    return Column("import_id", Integer, ForeignKey("imports.id", ondelete=ondelete), nullable=True, index=index)
+
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mapping", JSON, nullable=False),
+    Column("state", String(16), nullable=False),  # running | complete
+    Column("report", JSON, nullable=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=True),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("product_id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text),
+    Column("brand", Text),
+    Column("category", Text),
+    Column("price", Float),
+    Column("currency", Text),
+    Column("rating", Float),
+    Column("rating_count", Integer),
+    Column("image_url", Text),
+    Column("in_stock", Boolean),
+    Column("created_at", UtcDateTime),
+    Column("attributes", JSON, nullable=False),
+    _imported("SET NULL", index=True),
+    Column("position", Integer, nullable=False),  # 0-based row in the catalogue file
+)
+
+query_log = Table(
+    "query_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _imported("CASCADE", index=True),
+    Column("query", Text, nullable=False),  # as written
+    Column("normalized", Text, nullable=False, index=True),
+    Column("count", Integer, nullable=False),
+    Column("relevance", Float),  # set: a judged pair, no click and no popularity
+    Column("occurred_at", UtcDateTime),
+    Column("user_key", String(64)),
+    Column("session_id", Text),
+    Column("product_id", Text),
+    Column("prefixes", JSON, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("action", String(32), nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("session_id", Text),
+    Column("user_key", String(64)),
+    Column("item_id", Text),
+    Column("query", Text),
+    Column("normalized", Text),  # of `query`, for grouping
+    Column("item_rank", Integer),
+    Column("duration_seconds", Float),
+    Column("request_id", Text),
+    Column("additional_data", JSON(none_as_null=True)),
+    Column("digest", String(64), nullable=False),  # of the content: a reused event_id is seen
+    _imported("CASCADE", index=True),
+    Index(None, "user_key", "occurred_at"),
+    Index(None, "session_id", "occurred_at"),
+    Index(None, "action", "occurred_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("user_key", String(64), index=True),
+    Column("device", Text),
+    Column("locale", Text),
+    Column("location", Text),
+    Column("referrer", Text),
+    Column("started_at", UtcDateTime, nullable=False),
+)
+
+list_log = Table(
+    "list_log",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),  # suggest | search
+    Column("session_id", Text, nullable=False),
+    Column("user_key", String(64), index=True),
+    Column("query", Text, nullable=False),
+    Column("items", JSON, nullable=False),  # [{item, rank, source, score, features}]
+    Column("arm", Text, nullable=False),
+    Column("artifact_version", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)

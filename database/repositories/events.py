@@ -1,0 +1,132 @@
+"""What shoppers did. An event is written once: its id is unique, and its content never changes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.domain import Action, Engagement
+from core.text.normalize import normalize
+from database.models import events
+from database.repositories.statements import chunks, upsert
+
+
+def content_digest(event: Engagement) -> str:
+    """SHA-256 of what the event says, for telling a repeated event from a reused id.
+
+    Its time stays out: the server stamps events that carry none, and a repetition would be stamped anew.
+    """
+    content = {
+        "action": event.action,
+        "session_id": event.session_id,
+        "user_key": event.user_key,
+        "item_id": event.item_id,
+        "query": event.query,
+        "item_rank": event.item_rank,
+        "duration_seconds": event.duration_seconds,
+        "request_id": event.request_id,
+        "additional_data": event.additional_data,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _row(event: Engagement, received_at: datetime, import_id: int | None) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "action": event.action.value,
+        "occurred_at": event.occurred_at,
+        "received_at": received_at,
+        "session_id": event.session_id,
+        "user_key": event.user_key,
+        "item_id": event.item_id,
+        "query": event.query,
+        "normalized": (normalize(event.query) or None) if event.query else None,
+        "item_rank": event.item_rank,
+        "duration_seconds": event.duration_seconds,
+        "request_id": event.request_id,
+        "additional_data": event.additional_data,
+        "digest": content_digest(event),
+        "import_id": import_id,
+    }
+
+
+class EventRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_many(
+        self, batch: Sequence[Engagement], received_at: datetime, import_id: int | None = None
+    ) -> set[str]:
+        """Append the events whose id is not there yet; returns the ids of these. The others change nothing."""
+        if not batch:
+            return set()
+        statement = (
+            upsert(self._session, events)
+            .on_conflict_do_nothing(index_elements=["event_id"])
+            .returning(events.c.event_id)
+        )
+        added = await self._session.execute(statement, [_row(event, received_at, import_id) for event in batch])
+        return set(added.scalars())
+
+    async def digests(self, event_ids: Sequence[str]) -> Mapping[str, str]:
+        """The content digests of the known ones among these ids."""
+        found: dict[str, str] = {}
+        for some in chunks(event_ids):
+            rows = await self._session.execute(
+                select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(some))
+            )
+            found.update((row.event_id, row.digest) for row in rows)
+        return found
+
+    async def recent_queries(self, session_id: str, user_key: str | None, limit: int) -> list[str]:
+        """The distinct queries last completed, newest first, normalised.
+
+        Without a user these are the session's own events alone: a session id does not open a known user's history.
+        """
+        own: ColumnElement[bool] = and_(events.c.session_id == session_id, events.c.user_key.is_(None))
+        if user_key is not None:
+            own = or_(own, events.c.user_key == user_key)
+        completed = events.c.action.in_([Action.SEARCH.value, Action.SUGGESTION_CLICK.value])
+        newest = (
+            select(events.c.normalized)
+            .where(own, completed, events.c.normalized.is_not(None))
+            .group_by(events.c.normalized)
+            .order_by(func.max(events.c.occurred_at).desc(), events.c.normalized)
+            .limit(limit)
+        )
+        return [text for text in (await self._session.execute(newest)).scalars() if text is not None]
+
+    async def top_queries(self, since: datetime, limit: int, min_shoppers: int) -> list[str]:
+        """The queries searched by most shoppers since then, best first, normalised.
+
+        A shopper is a user, or a session without one. What fewer than `min_shoppers` of them searched for stays
+        private, and one shopper repeating a query does not make it popular.
+        """
+        shoppers = func.count(func.distinct(func.coalesce(events.c.user_key, events.c.session_id)))
+        top = (
+            select(events.c.normalized)
+            .where(
+                events.c.action == Action.SEARCH.value,
+                events.c.occurred_at >= since,
+                events.c.normalized.is_not(None),
+            )
+            .group_by(events.c.normalized)
+            .having(shoppers >= min_shoppers)
+            .order_by(shoppers.desc(), events.c.normalized)
+            .limit(limit)
+        )
+        return [text for text in (await self._session.execute(top)).scalars() if text is not None]
+
+    async def count(self) -> int:
+        return (await self._session.execute(select(func.count()).select_from(events))).scalar_one()
+
+    async def counts_by_action(self) -> dict[str, int]:
+        """How many events of each action; actions without events are absent."""
+        rows = await self._session.execute(
+            select(events.c.action, func.count()).group_by(events.c.action).order_by(events.c.action)
+        )
+        return {action: count for action, count in rows}  # noqa: C416  # rows are not plain tuples for the type checker

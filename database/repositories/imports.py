@@ -1,0 +1,85 @@
+"""Which files were imported, and how that went."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from database.models import imports, products
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedImport:
+    """One file that is wholly in the database."""
+
+    id: int
+    kind: str
+    file_name: str
+    sha256: str
+    mapping: Mapping[str, str]
+    report: Mapping[str, object]
+    finished_at: datetime
+
+
+class ImportRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def begin(self, kind: str, file_name: str, sha256: str, mapping: Mapping[str, str]) -> int | None:
+        """The id of a new running import, or None when this very file, mapped so, is completely imported already."""
+        same = await self._session.execute(
+            select(imports.c.mapping).where(
+                imports.c.kind == kind, imports.c.sha256 == sha256, imports.c.state == "complete"
+            )
+        )
+        if any(known == dict(mapping) for known in same.scalars()):
+            return None
+        added = await self._session.execute(
+            insert(imports)
+            .values(
+                kind=kind,
+                file_name=file_name,
+                sha256=sha256,
+                mapping=dict(mapping),
+                state="running",
+                started_at=datetime.now(UTC),
+            )
+            .returning(imports.c.id)
+        )
+        return int(added.scalar_one())
+
+    async def finish(self, import_id: int, report: Mapping[str, object]) -> None:
+        """Mark an import as complete. Raises LookupError for an id that is not there."""
+        finished = await self._session.execute(
+            update(imports)
+            .where(imports.c.id == import_id)
+            .values(state="complete", report=dict(report), finished_at=datetime.now(UTC))
+            .returning(imports.c.id)
+        )
+        if finished.first() is None:
+            raise LookupError(f"no import with id {import_id}")
+
+    async def completed(self) -> list[CompletedImport]:
+        """Every complete import, oldest first."""
+        columns = [imports.c[name] for name in CompletedImport.__slots__]
+        rows = await self._session.execute(select(*columns).where(imports.c.state == "complete").order_by(imports.c.id))
+        return [CompletedImport(*row) for row in rows]
+
+    async def forget_incomplete(self) -> int:
+        """Remove imports that were interrupted, with their log rows and events; returns how many imports.
+
+        Products of an interrupted import stay, but they may have replaced products of the catalogue before. So the
+        records of the complete imports of that kind go too, and their files will be read again.
+        """
+        running: Sequence[int] = (
+            (await self._session.execute(select(imports.c.id).where(imports.c.state == "running"))).scalars().all()
+        )
+        if not running:
+            return 0
+        overwrote = select(products.c.import_id).where(products.c.import_id.in_(running))
+        kinds = select(imports.c.kind).where(imports.c.id.in_(overwrote)).scalar_subquery()
+        await self._session.execute(delete(imports).where(imports.c.kind.in_(kinds)))
+        await self._session.execute(delete(imports).where(imports.c.id.in_(running)))
+        return len(running)

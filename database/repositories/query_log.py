@@ -1,0 +1,76 @@
+"""What shoppers typed, as imported from a shop's own log or from a judged list."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.domain import QueryRow, WeightedQuery
+from database.models import imports, query_log
+
+
+class QueryLogRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_many(self, batch: Sequence[tuple[QueryRow, str, str | None]], import_id: int | None) -> None:
+        """Append rows, each with its normalised text and the user's keyed hash."""
+        if not batch:
+            return
+        rows = [
+            {
+                "import_id": import_id,
+                "query": row.query,
+                "normalized": normalized,
+                "count": row.count,
+                "relevance": row.relevance,
+                "occurred_at": row.occurred_at,
+                "user_key": user_key,
+                "session_id": row.session_id,
+                "product_id": row.product_id,
+                "prefixes": list(row.prefixes),
+            }
+            for row, normalized, user_key in batch
+        ]
+        await self._session.execute(insert(query_log), rows)
+
+    async def delete_import(self, import_id: int) -> None:
+        """Remove the rows of one import and its record, so that its file can be imported again."""
+        await self._session.execute(delete(query_log).where(query_log.c.import_id == import_id))
+        await self._session.execute(delete(imports).where(imports.c.id == import_id))
+
+    async def delete_all(self) -> None:
+        """Remove every row and the records of the imports they came from."""
+        sources = select(query_log.c.import_id).where(query_log.c.import_id.is_not(None)).distinct()
+        import_ids = list((await self._session.execute(sources)).scalars())
+        await self._session.execute(delete(query_log))
+        await self._session.execute(delete(imports).where(imports.c.id.in_(import_ids)))
+
+    async def weighted(self) -> list[WeightedQuery]:
+        """Distinct normalised queries with how often they were completed, in the order of their texts.
+
+        A query known from judged rows alone weighs 1: such a list says what is asked, not how often.
+        """
+        unjudged = func.sum(case((query_log.c.relevance.is_(None), query_log.c.count), else_=0))
+        grouped = (
+            select(query_log.c.normalized, unjudged)
+            .where(query_log.c.normalized != "")
+            .group_by(query_log.c.normalized)
+        )
+        rows = await self._session.execute(grouped)
+        return sorted((WeightedQuery(text, float(count or 1)) for text, count in rows), key=lambda query: query.text)
+
+    async def clicks(self) -> list[tuple[str, str, int]]:
+        """`(normalised query, product_id, count)` of the clicks in the log, in a fixed order."""
+        clicked = (
+            select(query_log.c.normalized, query_log.c.product_id, func.sum(query_log.c.count))
+            .where(query_log.c.relevance.is_(None), query_log.c.product_id.is_not(None), query_log.c.normalized != "")
+            .group_by(query_log.c.normalized, query_log.c.product_id)
+        )
+        return sorted(
+            (query, product_id, int(count)) for query, product_id, count in await self._session.execute(clicked)
+        )
+
+    async def count(self) -> int:
+        """How many rows."""
+        return (await self._session.execute(select(func.count()).select_from(query_log))).scalar_one()
