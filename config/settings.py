@@ -1,0 +1,186 @@
+"""Every setting, with its unit, default and reason stated once: here.
+
+An environment variable is named as its field, in capitals (`DATABASE_URL` → `settings.storage.database_url`).
+A `.env` file in the working directory is read too; the environment wins. A blank value counts as unset.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_ASYNC_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+
+class _Group(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+
+
+class StorageSettings(_Group):
+    """Where things are kept."""
+
+    cadence_home: Path = Field(
+        default=Path("var"),
+        description="folder below which everything is written (database, artifacts, keys): one place to back up",
+    )
+    database_url: str = Field(
+        default="",
+        description="default `sqlite:///<home>/cadence.sqlite3`: needs no server; `postgresql://…` is meant for later",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="cache of suggestion lists shared by all workers; unset: each worker keeps its own",
+    )
+    redis_timeout_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="milliseconds; a slower answer is a miss, since computing the list anew takes about as long",
+    )
+
+    @property
+    def url(self) -> str:
+        """The database with its async driver named."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{(self.cadence_home.resolve() / 'cadence.sqlite3').as_posix()}"
+        scheme, separator, rest = self.database_url.partition("://")
+        return _ASYNC_DRIVERS.get(scheme, scheme) + separator + rest
+
+    @property
+    def artifacts(self) -> Path:
+        """Published models and indexes, with the file `current` that names the version served."""
+        return self.cadence_home / "artifacts"
+
+
+class ModelSettings(_Group):
+    """Models that are not made here."""
+
+    embedding_model: str | None = Field(
+        default=None,
+        description="folder of a sentence-transformers model; unset: the MiniLM that is installed as a package",
+    )
+
+
+class SuggestSettings(_Group):
+    """The suggestion list."""
+
+    max_latency_ms: float = Field(
+        default=40.0,
+        gt=0,
+        le=10_000,
+        description="milliseconds until a list must be ready; the beam search stops there and gives what it has",
+    )
+    suggest_cache_ttl_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="seconds a list is kept; keys carry the artifact version, so age alone makes a list stale",
+    )
+    suggest_cache_entries: int = Field(
+        default=20_000,
+        gt=0,
+        description="lists kept in one worker without Redis, about 2 KB each; the least recently used goes first",
+    )
+    suggestion_min_shoppers: int = Field(
+        default=5,
+        ge=1,
+        description="different shoppers that must have searched a query before others see it: protects a lone one",
+    )
+    trending_window_seconds: float = Field(
+        default=7 * 86_400.0,
+        gt=0,
+        description="seconds back that count as trending; a week evens out weekdays",
+    )
+    trending_refresh_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="seconds between two countings in the background, never on a keystroke",
+    )
+
+
+class ServingSettings(_Group):
+    """What one worker takes on."""
+
+    inference_threads: int = Field(
+        default=2,
+        ge=1,
+        description="threads that compute suggestions and searches; more than cores only adds waiting",
+    )
+    max_waiting_requests: int = Field(
+        default=64,
+        ge=1,
+        description="requests that may wait for a thread; the next one gets 503 at once instead of a late answer",
+    )
+    max_body_bytes: int = Field(
+        default=2_000_000,
+        ge=1_000,
+        description="bytes of a request body; a batch of 1,000 events of usual size fits",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="origins, separated by commas, whose pages may call from a browser; unset: only our own",
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class SecuritySettings(_Group):
+    """Who may do what."""
+
+    admin_api_key: SecretStr | None = Field(
+        default=None,
+        description="bearer key of /admin; unset: /admin is closed",
+    )
+    allow_unsigned_users: bool = Field(
+        default=False,
+        description="take a `user_id` without a session token as it is; for a demo on loopback, never on a network",
+    )
+    session_ttl_seconds: int = Field(
+        default=86_400,
+        gt=0,
+        description="seconds a session token is valid; a day covers one visit",
+    )
+
+
+class LogSettings(_Group):
+    """What is logged. Never queries, ids of users or addresses."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO",
+        description="least severe level that is logged; DEBUG adds a line per request",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """All groups. `Settings()` reads the environment; raises pydantic.ValidationError for a value that cannot be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    models: ModelSettings = Field(default_factory=ModelSettings)
+    suggest: SuggestSettings = Field(default_factory=SuggestSettings)
+    serving: ServingSettings = Field(default_factory=ServingSettings)
+    security: SecuritySettings = Field(default_factory=SecuritySettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+
+def documented_names() -> list[str]:
+    """The environment variables that are read, in the order of the groups above."""
+    return list(_names())
+
+
+def _names() -> Iterator[str]:
+    for group in (StorageSettings, ModelSettings, SuggestSettings, ServingSettings, SecuritySettings, LogSettings):
+        yield from (name.upper() for name in group.model_fields)
