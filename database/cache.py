@@ -1,0 +1,128 @@
+"""The cache of suggestion lists: in this process, or in Redis shared by all workers.
+
+Both keep the promises of `core.ports.CandidateCache` and pass one suite of tests.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from config.settings import Settings
+
+_NAMESPACE = "cadence:candidates:"
+RETRY_SECONDS = 1.0  # pause after a failure: an absent Redis costs one timeout a second, not one per keystroke
+
+
+@dataclass(slots=True)
+class CacheCounts:
+    """Since the start. A failed lookup counts as a miss and as a failure."""
+
+    hits: int = 0
+    misses: int = 0
+    failures: int = 0
+
+
+class MemoryCache:
+    """At most `max_entries` values; the least recently used goes first. `clock` gives seconds and never goes back."""
+
+    kind = "memory"
+
+    def __init__(self, max_entries: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts = CacheCounts()
+        self._max_entries = max_entries
+        self._clock = clock
+        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()  # key → (expires at, value)
+
+    async def get(self, key: str) -> bytes | None:
+        expires, value = self._entries.get(key, (0.0, b""))
+        if key not in self._entries or expires <= self._clock():
+            self._entries.pop(key, None)
+            self.counts.misses += 1
+            return None
+        self._entries.move_to_end(key)
+        self.counts.hits += 1
+        return value
+
+    async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        self._entries[key] = (self._clock() + ttl_seconds, value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+
+    async def available(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        self._entries.clear()
+
+
+class RedisCache:
+    """Values in a Redis server, whose own limits and eviction apply (`maxmemory-policy allkeys-lru` suits).
+
+    Raises ValueError for a URL that is none; a server that is away is no error (see the port).
+    """
+
+    kind = "redis"
+
+    def __init__(self, url: str, timeout_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts = CacheCounts()
+        self._clock = clock
+        self._resume_at = float("-inf")
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def get(self, key: str) -> bytes | None:
+        value: bytes | None = None
+        if self._clock() >= self._resume_at:
+            try:
+                answer = await self._redis.get(_NAMESPACE + key)
+                value = answer if isinstance(answer, bytes) else None
+            except (RedisError, OSError):
+                self._failed()
+        if value is None:
+            self.counts.misses += 1
+        else:
+            self.counts.hits += 1
+        return value
+
+    async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        if self._clock() < self._resume_at:
+            return
+        try:
+            await self._redis.set(_NAMESPACE + key, value, px=max(1, round(ttl_seconds * 1_000)))
+        except (RedisError, OSError):
+            self._failed()
+
+    async def available(self) -> bool:
+        """Whether the server answers now."""
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _failed(self) -> None:
+        self.counts.failures += 1
+        self._resume_at = self._clock() + RETRY_SECONDS
+
+
+Cache = MemoryCache | RedisCache
+
+
+def cache_from(settings: Settings) -> Cache:
+    """The shared cache where REDIS_URL is set, else one for this worker."""
+    if settings.storage.redis_url:
+        return RedisCache(settings.storage.redis_url, settings.storage.redis_timeout_ms / 1_000)
+    return MemoryCache(settings.suggest.suggest_cache_entries)

@@ -1,0 +1,186 @@
+"""Group commit: events that arrive together share one transaction, and each caller learns when its own is on disk.
+
+Nobody waits for company: while one group is being committed the next one gathers, and it starts as soon as the disk
+is free. Shown lists are written behind, in batches; they may be lost in a crash, events acknowledged may not.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.domain import Engagement
+from core.errors import ConflictError, OverloadedError
+from database.connection import Database
+from database.repositories.events import EventRepository, content_digest
+from database.repositories.lists import ListLog, ListRepository
+
+MAX_EVENTS_WAITING = 10_000  # about a second of writing; beyond it callers are told to come back
+MAX_EVENTS_PER_COMMIT = 2_000  # keeps the write lock below 100 ms
+MAX_LISTS_WAITING = 5_000  # about 10 MB
+LIST_DELAY_SECONDS = 0.25  # lists gather this long: a crash loses no more than that
+COMMITS_PER_CHECKPOINT = 64  # below SQLite's own threshold of 1,000 pages, so no commit has to stop for it
+
+_log = structlog.get_logger(__name__)
+
+
+class Appended(StrEnum):
+    """What became of an event."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # the same event is there already
+    CONFLICT = "conflict"  # its id is there, with other content; nothing was written
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    events: tuple[Engagement, ...]
+    outcome: "asyncio.Future[list[Appended]]"
+
+
+class EventWriter:
+    """The one that writes events and shown lists of this process. `start` it before use, `close` it after."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.lists_dropped = 0  # queue full, or not writable
+        self._database = database
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._events_waiting = 0
+        self._lists: deque[ListLog] = deque()
+        self._commits = 0
+        self._has_events = asyncio.Event()
+        self._has_chores = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._write_events()), asyncio.create_task(self._write_behind())]
+
+    async def close(self) -> None:
+        """Write everything that waits, then stop."""
+        self._closing.set()
+        self._has_events.set()
+        self._has_chores.set()
+        await asyncio.gather(*self._tasks)
+        self._tasks = []
+
+    async def append(self, event: Engagement) -> bool:
+        """Write one event; returns when it is on disk: True for a new one, False for one that was there.
+
+        Raises ConflictError when its id was used for other content, OverloadedError when too many wait,
+        SQLAlchemyError when the database cannot write.
+        """
+        [outcome] = await self.append_many([event])
+        if outcome is Appended.CONFLICT:
+            raise ConflictError(f"event_id {event.event_id} was used before for another event")
+        return outcome is Appended.NEW
+
+    async def append_many(self, events: Sequence[Engagement]) -> list[Appended]:
+        """Write events in one transaction; returns what became of each, in order.
+
+        Raises like `append`, conflicts aside.
+        """
+        if not self._tasks or self._closing.is_set():
+            raise OverloadedError("the service is stopping")
+        if self._events_waiting + len(events) > MAX_EVENTS_WAITING:
+            raise OverloadedError("too many events wait to be written")
+        waiting = _Waiting(tuple(events), asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._events_waiting += len(events)
+        self._has_events.set()
+        return await waiting.outcome
+
+    def log_list(self, shown: ListLog) -> None:
+        """Write a shown list some time soon. When too many wait, this one is dropped and counted."""
+        if len(self._lists) >= MAX_LISTS_WAITING or self._closing.is_set():
+            self.lists_dropped += 1
+            return
+        self._lists.append(shown)
+        self._has_chores.set()
+
+    async def _write_events(self) -> None:
+        while not (self._closing.is_set() and not self._waiting):
+            await self._has_events.wait()
+            self._has_events.clear()
+            while self._waiting:
+                await self._settle(self._next_group())
+
+    def _next_group(self) -> list[_Waiting]:
+        group = [self._waiting.popleft()]
+        size = len(group[0].events)
+        while self._waiting and size + len(self._waiting[0].events) <= MAX_EVENTS_PER_COMMIT:
+            group.append(self._waiting.popleft())
+            size += len(group[-1].events)
+        self._events_waiting -= size
+        return group
+
+    async def _settle(self, group: list[_Waiting]) -> None:
+        """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other."""
+        [result] = await asyncio.gather(self._commit(group), return_exceptions=True)
+        if isinstance(result, BaseException):
+            if len(group) > 1:
+                for one in group:
+                    await self._settle([one])
+            elif not group[0].outcome.done():
+                group[0].outcome.set_exception(result)
+            return
+        for waiting, outcomes in zip(group, result, strict=True):
+            if not waiting.outcome.done():  # its caller may have gone
+                waiting.outcome.set_result(outcomes)
+
+    async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
+        events = [event for waiting in group for event in waiting.events]
+        async with self._database.transaction() as session:
+            repository = EventRepository(session)
+            unclaimed = await repository.add_many(events, self._clock())
+            repeated = [] if len(unclaimed) == len(events) else [event.event_id for event in events]
+            digests = await repository.digests(repeated)
+        self._commits += 1
+        if self._commits >= COMMITS_PER_CHECKPOINT:
+            self._has_chores.set()
+
+        def outcome(event: Engagement) -> Appended:
+            if event.event_id in unclaimed:
+                unclaimed.remove(event.event_id)
+                return Appended.NEW
+            same = digests[event.event_id] == content_digest(event)
+            return Appended.DUPLICATE if same else Appended.CONFLICT
+
+        return [[outcome(event) for event in waiting.events] for waiting in group]
+
+    async def _write_behind(self) -> None:
+        while not (self._closing.is_set() and not self._lists):
+            await self._has_chores.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), LIST_DELAY_SECONDS)
+            self._has_chores.clear()
+            await self.flush_lists()
+            if self._commits >= COMMITS_PER_CHECKPOINT:
+                self._commits = 0
+                await self._checkpoint()
+
+    async def flush_lists(self) -> None:
+        """Write the lists that wait. When the database cannot, they are dropped and counted."""
+        batch = [self._lists.popleft() for _ in range(len(self._lists))]
+        if not batch:
+            return
+        try:
+            async with self._database.transaction() as session:
+                await ListRepository(session).add_many(batch)
+        except SQLAlchemyError as error:
+            self.lists_dropped += len(batch)
+            _log.warning("shown lists not written", lists=len(batch), error=type(error).__name__)
+        self._commits += 1
+
+    async def _checkpoint(self) -> None:
+        try:
+            await self._database.checkpoint()
+        except SQLAlchemyError as error:
+            _log.warning("checkpoint failed", error=type(error).__name__)
