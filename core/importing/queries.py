@@ -1,0 +1,95 @@
+"""Query logs and judged lists → query rows."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from core.domain import QueryRow
+from core.importing.columns import resolve_columns
+from core.importing.report import ImportReport
+from core.importing.rows import Check, good_rows
+from core.importing.source import flattened, open_source
+from core.importing.values import NumberKind, TypedColumn, moment, number, said, tidy, whole_number
+
+QUERY_SCHEMA: Mapping[str, pl.DataType] = {
+    "query": pl.String(),
+    "count": pl.Int64(),
+    "relevance": pl.Float64(),
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "user_id": pl.String(),
+    "session_id": pl.String(),
+    "product_id": pl.String(),
+    "prefixes": pl.List(pl.String()),
+}
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
+
+
+def read_queries(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[pl.DataFrame, ImportReport]:
+    """The queries of a file as a frame of `QUERY_SCHEMA`, and what the import did.
+
+    With a relevance column the report says `judged`: rows are graded pairs, neither clicks nor popularity.
+    Raises InputFileError where the file is no query file or more than 5 % of its rows are bad.
+    """
+    source = open_source(path)
+    resolved = resolve_columns(path.name, "queries", source.columns, mapping)
+    used = resolved.used
+    source = flattened(source, keep=used.get("prefixes"))
+    schema = source.frame.collect_schema()
+
+    def text(field: str) -> pl.Expr:
+        return said(pl.col(used[field])) if field in used else pl.lit(None, dtype=pl.String)
+
+    query = tidy(pl.col(used["query"]))
+    count = whole_number(text("count"), NumberKind.PLAIN)
+    grade = number(text("relevance"), NumberKind.PLAIN)
+    checks = [Check(query.is_null(), "no query", pl.lit(""))]
+    if "count" in used:
+        is_bad = text("count").is_not_null() & ~(count > 0).fill_null(False)
+        checks.append(Check(is_bad, "count is not a positive whole number", text("count")))
+    if "relevance" in used:
+        checks.append(Check(grade.is_null(), "relevance is not a number", text("relevance").fill_null("")))
+    keystrokes = pl.lit(None, dtype=pl.List(pl.String))
+    if "prefixes" in used:
+        keystrokes = _prefixes(used["prefixes"], is_list=schema[used["prefixes"]] == pl.List)
+    columns = [
+        TypedColumn("query", query, query),
+        TypedColumn("count", text("count"), count.fill_null(1)),
+        TypedColumn("relevance", text("relevance"), grade),
+        TypedColumn("occurred_at", text("timestamp"), moment(text("timestamp"))),
+        *(TypedColumn(name, text(name), text(name)) for name in ("user_id", "session_id", "product_id")),
+    ]
+    good = good_rows(path.name, source, checks, columns, [keystrokes.alias("prefixes")])
+    report = ImportReport(
+        path=path.name,
+        kind="queries",
+        rows_read=good.rows_read,
+        rows_kept=good.frame.height,
+        bad_rows=good.bad_rows,
+        examples=good.examples,
+        columns_used=used,
+        columns_ignored=resolved.rest,
+        unreadable_values=good.unreadable,
+        encoding=source.encoding,
+        judged="relevance" in used,
+        notes=resolved.notes,
+    )
+    return good.frame.select([pl.col(name).cast(dtype) for name, dtype in QUERY_SCHEMA.items()]), report
+
+
+def query_rows(frame: pl.DataFrame) -> Iterator[QueryRow]:
+    """The rows of a frame from `read_queries`, in its order."""
+    for row in frame.select(list(QUERY_SCHEMA)).iter_rows(named=True):
+        yield QueryRow(**{**row, "prefixes": tuple(row["prefixes"] or ())})
+
+
+def _prefixes(column: str, *, is_list: bool) -> pl.Expr:
+    """The keystroke states of each row: a list column, `["s","sh"]` as text, or `s|sh`. Empty states go."""
+    if is_list:
+        states = pl.col(column)
+    else:
+        text = pl.col(column)
+        quoted = text.str.extract_all(_QUOTED).list.eval(pl.element().str.slice(1, pl.element().str.len_chars() - 2))
+        states = pl.when(text.str.contains(r"^\s*\[")).then(quoted).otherwise(text.str.split("|"))
+    return states.list.eval(pl.element().filter(pl.element().str.strip_chars().str.len_bytes() > 0))
