@@ -50,7 +50,7 @@ def configure_logging(level: str) -> None:
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False  # without any handler uvicorn does not even make the line
-    for chatty in ("alembic", "aiosqlite", "asyncio"):
+    for chatty in ("alembic", "aiosqlite", "asyncio", "httpx", "httpx2", "httpcore"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 

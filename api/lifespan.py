@@ -1,0 +1,98 @@
+"""From settings to a running service and back. Each step that fails says so in one line and stops the start."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.inference import InferenceThreads
+from api.metrics import Metrics
+from api.middleware import StartError
+from api.security import Gate, SessionTokens
+from api.state import AppState, LifespanState, Models
+from api.trending import Trending
+from config.keys import session_signing_key, user_hash_key
+from config.logging import configure_logging
+from config.settings import Settings
+from core.errors import CadenceError
+from database.cache import cache_from
+from database.connection import Database
+from database.identity import UserKeys
+from database.writer import EventWriter
+
+_log = structlog.get_logger(__name__)
+
+
+def lifespan_of(
+    settings: Settings, load: Callable[[Settings], Models], metrics: Metrics
+) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
+    """The lifespan of an app with these settings."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[LifespanState]:
+        configure_logging(settings.log.log_level)
+        async with AsyncExitStack() as stack:
+            try:
+                state = await _start(settings, load, metrics, stack)
+            except (CadenceError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
+                _log.debug("start failed", exc_info=error)
+                raise StartError(" ".join(str(error).split())) from error
+            _log.info("ready", artifact_version=state.models.version, cache=state.cache.kind)
+            yield {"cadence": state}
+
+    return lifespan
+
+
+async def _start(
+    settings: Settings, load: Callable[[Settings], Models], metrics: Metrics, stack: AsyncExitStack
+) -> AppState:
+    home = settings.storage.cadence_home
+    database = Database(settings.storage.url)
+    stack.push_async_callback(database.dispose)
+    await database.migrate()
+
+    gate = Gate(
+        tokens=SessionTokens(session_signing_key(home), settings.security.session_ttl_seconds),
+        users=UserKeys(user_hash_key(home)),
+        admin_api_key=settings.security.admin_api_key,
+        allow_unsigned_users=settings.security.allow_unsigned_users,
+    )
+    cache = cache_from(settings)
+    stack.push_async_callback(cache.close)
+
+    threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
+    stack.callback(threads.close)
+    models = await threads.run(partial(load, settings))
+    await threads.run(models.warm_up)  # the first keystroke must not pay for lazy initialisation
+
+    writer = EventWriter(database)
+    writer.start()
+    stack.push_async_callback(writer.close)
+
+    trending = Trending(database, settings.suggest)
+    await trending.refresh()
+    stop = asyncio.Event()
+    counting = asyncio.create_task(trending.keep_fresh(stop))
+
+    async def stop_counting() -> None:
+        stop.set()
+        await counting
+
+    stack.push_async_callback(stop_counting)
+    return AppState(
+        settings=settings,
+        models=models,
+        database=database,
+        writer=writer,
+        cache=cache,
+        gate=gate,
+        threads=threads,
+        trending=trending,
+        metrics=metrics,
+        started_at=datetime.now(UTC),
+    )

@@ -1,0 +1,60 @@
+"""The HTTP service. `uvicorn api.main:app` serves what is published; settings come from the environment."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from pydantic import ValidationError
+from starlette.middleware.cors import CORSMiddleware
+
+from api import errors
+from api.lifespan import lifespan_of
+from api.metrics import Metrics
+from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
+from api.models import load_models
+from api.routes import admin, autosuggest, engagement, health, page, search, sessions
+from api.state import Models
+from config.settings import Settings
+
+
+def create_app(settings: Settings, load: Callable[[Settings], Models] = load_models) -> FastAPI:
+    """The app with these settings; nothing is opened or loaded before its lifespan begins."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="Enhanced CADENCE",
+        summary="Autosuggest and product search that learn from every keystroke and click",
+        version="0.1.0",
+        lifespan=lifespan_of(settings, load, metrics),
+        docs_url=DOCS_PATH,
+        redoc_url=None,
+    )
+    errors.install(app)
+    for resource in (autosuggest, search, engagement, sessions, health, admin, page):
+        app.include_router(resource.router)
+    app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
+
+    # The last one added is the outermost: every response gets its id, those of the CORS check too.
+    app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
+    if settings.serving.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.serving.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID"],
+        )
+    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(PlainStartFailure)
+    return app
+
+
+def _app_from_environment() -> FastAPI:
+    try:
+        settings = Settings()
+    except ValidationError as error:  # its own text would repeat the values, secrets among them
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+        raise SystemExit(f"cannot start: {wrong}") from None
+    return create_app(settings)
+
+
+app = _app_from_environment()

@@ -1,0 +1,125 @@
+"""What every request passes: an id, a clock, and headers that tell browsers what our pages may do."""
+
+import re
+import sys
+import time
+import uuid
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+from api.metrics import Metrics
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+DOCS_PATH = "/docs"
+
+# Product pictures come from anywhere; everything else that a page uses is ours.
+_PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# FastAPI's page of the docs loads Swagger UI from a CDN and starts it with a line inside the page.
+_DOCS_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class StartError(Exception):
+    """The service cannot start; the message is all that an operator needs."""
+
+
+class RequestContext:
+    """Gives each request its id (`request.state.request_id`), measures it and completes the response's headers."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        policy = _DOCS_POLICY if scope["path"] == DOCS_PATH else _PAGE_POLICY
+        status = 500  # what the client gets when nothing was sent
+
+        async def complete(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["Content-Security-Policy"] = policy
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, complete)
+        finally:
+            self._metrics.request(_endpoint(scope), status, (time.perf_counter() - begun) * 1_000)
+
+
+def _endpoint(scope: Scope) -> str:
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return "unmatched"
+    return f"{scope['method'] if scope['method'] in _METHODS else 'other'} {path}"
+
+
+class BodyLimit:
+    """Refuses bodies above `max_bytes`, declared or streamed, with a problem document."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        too_large = f"A body may have {self._max_bytes} bytes."
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._max_bytes:
+            response = problem(scope["state"]["request_id"], 413, "body_too_large", too_large)
+            await response(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise HTTPException(413, too_large)  # passes through the reading of the body to its handler
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class PlainStartFailure:
+    """Says in one line why the service cannot start. Other errors than StartError keep their traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def in_one_line(message: Message) -> None:
+            error = sys.exc_info()[1]  # Starlette sends this message while it handles the error
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, StartError):
+                message = {"type": message["type"], "message": f"cannot start: {error}"}
+            await send(message)
+
+        await self._app(scope, receive, in_one_line)

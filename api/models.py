@@ -1,0 +1,29 @@
+"""From published artifacts to the two flows that serve them."""
+
+from api.state import Models
+from config.settings import Settings
+
+
+def load_models(settings: Settings) -> Models:
+    """The current artifact version. Raises ArtifactError when it cannot be served."""
+    # Imported here: these bring numerical libraries along, which creating the app (and its OpenAPI) does not need.
+    from core.services.search import SearchService
+    from core.services.suggest import SuggestService
+
+    from core.artifacts import load_bundle
+
+    bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
+    suggest, search = SuggestService(bundle), SearchService(bundle)
+
+    def warm_up() -> None:
+        suggest.warm_up()
+        search.warm_up()
+
+    return Models(
+        version=bundle.version,
+        manifest=bundle.manifest,
+        has_catalog=bundle.has_catalog,
+        suggest=suggest.suggest,
+        search=search.search,
+        warm_up=warm_up,
+    )

@@ -1,0 +1,64 @@
+"""GET /admin/stats: what this worker did and what it serves from."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends
+
+from api.dependencies import State, require_operator
+from api.errors import problem_responses
+from api.schemas.operations import CacheStats, DataStats, ModelStats, StatsResponse
+from database.cache import CacheCounts
+from database.connection import Database
+from database.repositories.events import EventRepository
+from database.repositories.lists import ListRepository
+from database.repositories.products import ProductRepository
+from database.repositories.query_log import QueryLogRepository
+
+router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_operator)])
+
+
+@router.get("/stats", responses=problem_responses(401, 403, 503))
+async def stats(state: State) -> StatsResponse:
+    """Requests, latencies, cache, models and data. Requests and latencies are those of the worker that answers."""
+    metrics, models = state.metrics, state.models
+    return StatsResponse(
+        uptime_seconds=(datetime.now(UTC) - state.started_at).total_seconds(),
+        requests_total=metrics.statuses.total(),
+        requests_by_status=dict(metrics.statuses),
+        endpoints=metrics.endpoints(),
+        stages=metrics.stage_summaries(),
+        pending_inference=state.threads.pending,
+        cache=_cache(state.cache.kind, state.cache.counts),
+        models=ModelStats(
+            version=models.version,
+            catalog=models.has_catalog,
+            manifest={name: fact for name, fact in models.manifest.items() if name != "files"},
+        ),
+        data=await _data(state.database),
+        trending_queries=len(state.trending.queries),
+        lists_dropped=state.writer.lists_dropped,
+        degraded=dict(metrics.counts),
+    )
+
+
+def _cache(kind: str, counts: CacheCounts) -> CacheStats:
+    lookups = counts.hits + counts.misses
+    return CacheStats(
+        kind=kind,
+        hits=counts.hits,
+        misses=counts.misses,
+        failures=counts.failures,
+        hit_rate=counts.hits / lookups if lookups else None,
+    )
+
+
+async def _data(database: Database) -> DataStats:
+    async with database.reading() as session:
+        by_action = await EventRepository(session).counts_by_action()
+        return DataStats(
+            products=await ProductRepository(session).count(),
+            logged_queries=await QueryLogRepository(session).count(),
+            events=sum(by_action.values()),
+            events_by_action=by_action,
+            shown_lists=await ListRepository(session).count(),
+        )

@@ -1,0 +1,80 @@
+"""POST /autosuggest: one keystroke."""
+
+import time
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.cards import cards_below_suggestion, products_by_id
+from api.completion import complete, recent_queries
+from api.dependencies import Authorization, RequestId, State
+from api.errors import problem_responses
+from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, SuggestionItem
+from api.schemas.products import ProductCard
+from core.domain import Suggestion, SuggestQuery
+from core.text.normalize import normalize
+from database.repositories.lists import ListLog, ShownItem
+
+router = APIRouter(tags=["storefront"])
+
+
+@router.post("/autosuggest", response_model_exclude_unset=True, responses=problem_responses(401, 403, 503))
+async def autosuggest(
+    body: AutosuggestRequest, state: State, request_id: RequestId, authorization: Authorization = None
+) -> AutosuggestResponse:
+    """Completions of what was typed so far. Empty input gives recent and trending queries."""
+    begun = time.perf_counter()
+    caller = state.gate.caller(authorization, body.session_id, body.user_id)
+    nothing_typed = not normalize(body.query_prefix)
+    reply = await complete(
+        state,
+        SuggestQuery(
+            prefix=body.query_prefix,
+            limit=body.max_suggestions,
+            category=body.category,
+            recent=await recent_queries(state, caller.session_id, caller.user_key) if nothing_typed else (),
+            trending=state.trending.queries if nothing_typed else (),
+            include_products=body.include_products,
+            explain=body.explain,
+        ),
+    )
+    state.writer.log_list(
+        ListLog(
+            request_id=request_id,
+            kind="suggest",
+            session_id=caller.session_id,
+            user_key=caller.user_key,
+            query=body.query_prefix,
+            items=tuple(
+                ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
+            ),
+            artifact_version=state.models.version,
+            created_at=datetime.now(UTC),
+        )
+    )
+    cards: dict[str, list[ProductCard]] = {}
+    if body.include_products:
+        known = await products_by_id(state.database, reply.product_ids)
+        cards["products"] = cards_below_suggestion(reply.product_ids, known)
+    return AutosuggestResponse(
+        suggestions=[suggestion.text for suggestion in reply.suggestions],
+        personalized=False,
+        response_time_ms=(time.perf_counter() - begun) * 1_000,
+        session_id=caller.session_id,
+        request_id=request_id,
+        items=[_item(suggestion, explain=body.explain) for suggestion in reply.suggestions],
+        **cards,
+    )
+
+
+def _item(suggestion: Suggestion, *, explain: bool) -> SuggestionItem:
+    asked = {"explain": suggestion.explain or {}} if explain else {}
+    return SuggestionItem(
+        text=suggestion.text,
+        category=suggestion.category,
+        product_count=suggestion.product_count,
+        source=suggestion.source,
+        highlights=list(suggestion.highlights),
+        score=suggestion.score,
+        **asked,
+    )

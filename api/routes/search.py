@@ -1,0 +1,108 @@
+"""POST /search: the products for a query."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+from functools import partial
+
+from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.cards import cards_of_hits, products_by_id
+from api.dependencies import Authorization, RequestId, State
+from api.errors import problem_responses
+from api.schemas.search import FacetRangeBody, FacetsBody, FacetValueBody, Filters, SearchRequest, SearchResponse
+from api.security import Caller
+from api.state import AppState
+from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchQuery, SearchReply
+from core.errors import OverloadedError
+from database.repositories.lists import ListLog, ShownItem
+
+router = APIRouter(tags=["storefront"])
+
+
+@router.post("/search", response_model_exclude_unset=True, responses=problem_responses(401, 403, 409, 503))
+async def search(
+    body: SearchRequest, state: State, request_id: RequestId, authorization: Authorization = None
+) -> SearchResponse:
+    """Products with facets, one page of them. Without a catalogue: the problem `no_catalog` (409)."""
+    begun = time.perf_counter()
+    caller = state.gate.caller(authorization, body.session_id, body.user_id)
+    query = SearchQuery(
+        text=body.query,
+        limit=body.max_results,
+        offset=body.offset,
+        filters=(body.filters or Filters()).to_domain(),
+        sort=body.sort,
+        explain=body.explain,
+    )
+    models = state.models
+    reply = await state.threads.run(partial(models.search, query))
+    known = await products_by_id(state.database, [hit.product_id for hit in reply.hits])
+    state.metrics.stages("search", reply.stage_ms)
+    _log_list(state, models.version, request_id, caller, query, reply)
+    if query.offset == 0 and reply.total_results > 0:
+        await _record_completed_query(state, request_id, caller, query.text)
+    said = {"corrected_query": reply.corrected_query, "relaxed": reply.relaxed}
+    return SearchResponse(
+        products=cards_of_hits(reply.hits, known, explain=body.explain),
+        total_results=reply.total_results,
+        personalized=False,
+        response_time_ms=(time.perf_counter() - begun) * 1_000,
+        session_id=caller.session_id,
+        request_id=request_id,
+        facets=_facets(reply.facets),
+        **{name: words for name, words in said.items() if words is not None},
+    )
+
+
+async def _record_completed_query(state: AppState, request_id: str, caller: Caller, text: str) -> None:
+    """Remember a query that found something. An answer is worth more than its record, so a failure is only counted."""
+    event = Engagement(
+        event_id=str(uuid.uuid4()),
+        action=Action.SEARCH,
+        occurred_at=datetime.now(UTC),
+        session_id=caller.session_id,
+        user_key=caller.user_key,
+        query=text,
+        request_id=request_id,
+    )
+    try:
+        await state.writer.append(event)
+    except (OverloadedError, SQLAlchemyError):
+        state.metrics.counts["search_events_lost"] += 1
+
+
+def _log_list(
+    state: AppState, version: str, request_id: str, caller: Caller, query: SearchQuery, reply: SearchReply
+) -> None:
+    state.writer.log_list(
+        ListLog(
+            request_id=request_id,
+            kind="search",
+            session_id=caller.session_id,
+            user_key=caller.user_key,
+            query=query.text,
+            items=tuple(
+                ShownItem(hit.product_id, query.offset + rank, query.sort.value, hit.score, hit.explain or {})
+                for rank, hit in enumerate(reply.hits, 1)
+            ),
+            artifact_version=version,
+            created_at=datetime.now(UTC),
+        )
+    )
+
+
+def _facets(facets: Facets) -> FacetsBody:
+    def values(found: tuple[FacetValue, ...]) -> list[FacetValueBody]:
+        return [FacetValueBody(value=one.value, count=one.count) for one in found]
+
+    def ranges(found: tuple[FacetRange, ...]) -> list[FacetRangeBody]:
+        return [FacetRangeBody(low=one.low, high=one.high, count=one.count) for one in found]
+
+    return FacetsBody(
+        category=values(facets.category),
+        brand=values(facets.brand),
+        price=ranges(facets.price),
+        rating=ranges(facets.rating),
+    )

@@ -1,0 +1,40 @@
+"""POST /autosuggest."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from api.schemas.base import CategoryText, Count, Flag, PrefixText, RequestBody, ResponseBody, SessionIdText, UserIdText
+from api.schemas.products import ProductCard
+from core.domain import Source
+
+
+class AutosuggestRequest(RequestBody):
+    query_prefix: PrefixText = Field(description="as typed; empty: recent and trending queries")
+    user_id: UserIdText | None = None
+    session_id: SessionIdText | None = Field(default=None, description="absent: a new session starts")
+    max_suggestions: Count = Field(default=10, ge=1, le=20)
+    include_personalization: Flag = True
+    category: CategoryText | None = Field(default=None, description="only suggestions of this category")
+    include_products: Count = Field(default=0, ge=0, le=6, description="product cards for the best suggestion")
+    explain: Flag = False
+
+
+class SuggestionItem(ResponseBody):
+    text: str
+    category: str | None
+    product_count: int | None = Field(description="products found for it; null without a catalogue")
+    source: Source
+    highlights: list[tuple[int, int]] = Field(description="half-open ranges of `text` that were typed, in UTF-16 units")
+    score: float = Field(description="in [0, 1], descending")
+    explain: Mapping[str, object] | None = None
+
+
+class AutosuggestResponse(ResponseBody):
+    suggestions: list[str]
+    personalized: bool
+    response_time_ms: float
+    session_id: str
+    request_id: str
+    items: list[SuggestionItem] = Field(description="the suggestions in the same order, with details")
+    products: list[ProductCard] | None = None

@@ -1,0 +1,71 @@
+"""GET /health, /ready and /admin/stats."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from api.schemas.base import ResponseBody
+
+
+class HealthResponse(ResponseBody):
+    status: Literal["ok"] = "ok"
+
+
+class ModelsState(ResponseBody):
+    state: Literal["ready"]
+    version: str
+    catalog: bool = Field(description="whether products can be searched")
+
+
+class DatabaseState(ResponseBody):
+    state: Literal["ready", "unavailable"]
+
+
+class CacheState(ResponseBody):
+    state: Literal["ready", "unavailable"] = Field(description="unavailable slows keystrokes down but loses nothing")
+    kind: str
+
+
+class ReadyResponse(ResponseBody):
+    ready: bool
+    models: ModelsState
+    database: DatabaseState
+    cache: CacheState
+
+
+class CacheStats(ResponseBody):
+    kind: str
+    hits: int
+    misses: int
+    failures: int
+    hit_rate: float | None = Field(description="in [0, 1]; null before the first lookup")
+
+
+class ModelStats(ResponseBody):
+    version: str
+    catalog: bool
+    manifest: Mapping[str, object] = Field(description="without its list of files")
+
+
+class DataStats(ResponseBody):
+    products: int
+    logged_queries: int
+    events: int
+    events_by_action: Mapping[str, int]
+    shown_lists: int
+
+
+class StatsResponse(ResponseBody):
+    uptime_seconds: float
+    requests_total: int
+    requests_by_status: Mapping[str, int]
+    endpoints: Mapping[str, Mapping[str, float]] = Field(description="milliseconds of the latest requests")
+    stages: Mapping[str, Mapping[str, Mapping[str, float]]] = Field(description="milliseconds, by flow and stage")
+    pending_inference: int
+    cache: CacheStats
+    models: ModelStats
+    data: DataStats
+    trending_queries: int
+    lists_dropped: int
+    degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

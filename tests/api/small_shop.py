@@ -1,0 +1,84 @@
+"""A shop of a few products with models that can be checked by eye, behind the interface of the real ones."""
+
+from collections.abc import Iterable
+
+from api.state import Models
+from core.domain import (
+    Facets,
+    FacetValue,
+    Product,
+    SearchHit,
+    SearchQuery,
+    SearchReply,
+    Source,
+    Suggestion,
+    SuggestQuery,
+    SuggestReply,
+)
+from core.errors import NoCatalogError
+from core.text.normalize import normalize, words
+
+PRODUCTS = (
+    Product("p1", "Red Running Shoes", brand="Fleet", category="Shoes", price=59.0, rating=4.5, rating_count=12),
+    Product("p2", "Blue Running Shoes", brand="Fleet", category="Shoes", price=49.0, rating=4.0, in_stock=False),
+    Product("p3", "Red Rain Jacket", brand="Cloud", category="Jackets", price=99.0, image_url="https://x.test/3.png"),
+    Product("p'4", 'Jacket "Nord" <b>', brand="O'Neill", category="Jackets", currency="€", attributes={"size": "M"}),
+)
+QUERIES = ("red running shoes", "running shoes", "red rain jacket", "rain jacket")
+
+
+def _suggestions(query: SuggestQuery) -> Iterable[Suggestion]:
+    typed = normalize(query.prefix)
+    offered = [(Source.RECENT, text) for text in query.recent] + [(Source.TRENDING, text) for text in query.trending]
+    offered += [(Source.HISTORY, text) for text in QUERIES]
+    seen: set[str] = set()
+    for source, text in offered:
+        if text.startswith(typed) and text not in seen and query.category in (None, "Shoes"):
+            seen.add(text)
+            yield Suggestion(
+                text,
+                source,
+                score=1 / (1 + len(seen)),
+                category="Shoes",
+                product_count=2,
+                highlights=((0, len(typed)),) if typed else (),
+                explain={"base": 1.0} if query.explain else None,
+            )
+
+
+class SmallShop:
+    """Counts what it was asked, so that a test can see what came from the cache."""
+
+    def __init__(self, *, has_catalog: bool = True) -> None:
+        self.suggest_calls: list[SuggestQuery] = []
+        self.has_catalog = has_catalog
+
+    def suggest(self, query: SuggestQuery, deadline: float) -> SuggestReply:
+        self.suggest_calls.append(query)
+        found = tuple(_suggestions(query))[: query.limit]
+        return SuggestReply(found, ("p1", "gone", "p2")[: query.include_products], {"beam": 1.0})
+
+    def search(self, query: SearchQuery) -> SearchReply:
+        if not self.has_catalog:
+            raise NoCatalogError("this shop has no catalogue")
+        asked = words(query.text)
+        found = [product for product in PRODUCTS if asked and set(asked) <= set(words(product.title))]
+        if query.filters.category:
+            found = [product for product in found if product.category in query.filters.category]
+        page = found[query.offset : query.offset + query.limit]
+        return SearchReply(
+            hits=tuple(SearchHit(product.product_id, 0.5, {"lexical": 0.5}) for product in page),
+            total_results=len(found),
+            facets=Facets(category=(FacetValue("Shoes", len(found)),)),
+            stage_ms={"lexical": 1.0},
+        )
+
+    def models(self) -> Models:
+        return Models(
+            version="test-1",
+            manifest={"format": 1, "files": {"a": {}}},
+            has_catalog=self.has_catalog,
+            suggest=self.suggest,
+            search=self.search,
+            warm_up=lambda: None,
+        )

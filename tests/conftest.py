@@ -1,0 +1,83 @@
+"""What tests share: a home in a temporary folder, settings that ignore the environment, and a client of the service."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.main import create_app
+from config.settings import SecuritySettings, Settings, StorageSettings, documented_names
+from database.connection import Database
+from database.repositories.products import ProductRepository
+from tests.api.small_shop import PRODUCTS, SmallShop
+
+ADMIN_KEY = "an-admin-key-for-tests"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine and no `.env` file of the working directory reaches a test."""
+    for name in documented_names():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CADENCE_HOME", str(tmp_path / "unused"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where a service under test writes."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return Settings(
+        storage=StorageSettings(cadence_home=home),
+        security=SecuritySettings.model_validate({"admin_api_key": ADMIN_KEY}),
+    )
+
+
+@pytest.fixture
+async def database(home: Path) -> AsyncIterator[Database]:
+    """A migrated, empty database in a real file."""
+    database = Database(f"sqlite+aiosqlite:///{(home / 'cadence.sqlite3').as_posix()}")
+    await database.migrate()
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+def shop() -> SmallShop:
+    return SmallShop()
+
+
+@pytest.fixture
+def client(settings: Settings, shop: SmallShop) -> Iterator[TestClient]:
+    """The running service over a small shop."""
+    asyncio.run(fill_catalogue(settings))
+    with TestClient(create_app(settings, load=lambda _: shop.models())) as client:
+        yield client
+
+
+@pytest.fixture
+def admin() -> dict[str, str]:
+    return {"Authorization": f"Bearer {ADMIN_KEY}"}
+
+
+async def fill_catalogue(settings: Settings) -> None:
+    database = Database(settings.storage.url)
+    await database.migrate()
+    async with database.transaction() as session:
+        await ProductRepository(session).upsert_many(PRODUCTS, None, 0)
+    await database.dispose()
+
+
+def in_ci() -> bool:
+    return bool(os.environ.get("CI"))
