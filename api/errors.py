@@ -151,6 +151,10 @@ def _field(location: Sequence[str | int]) -> str:
     return _printable(".".join(str(part) for part in inside)) or str(location[0] if location else "body")
 
 
+def _message(said: str) -> str:
+    return _printable(said.removeprefix("Value error, "))
+
+
 def _printable(text: str) -> str:
     """Field names are the client's text: half of a surrogate pair is no UTF-8, and nobody needs the whole of 10 kB."""
     return text.encode("utf-8", "replace").decode("utf-8")[:200]

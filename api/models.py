@@ -10,7 +10,7 @@ def load_models(settings: Settings) -> Models:
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
 
-    from core.artifacts import load_bundle
+    from core.services.bundle import load_bundle
 
     bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
     suggest, search = SuggestService(bundle), SearchService(bundle)

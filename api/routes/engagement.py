@@ -1,5 +1,6 @@
 """POST /engagement and /engagement/batch: what shoppers did. A 200 means that it is on disk."""
 
+import asyncio
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,7 @@ _RESPONSES = problem_responses(401, 403, 409, 503)
 async def engagement(body: EngagementRequest, state: State, authorization: Authorization = None) -> EngagementResponse:
     """Store one event. Repeating it with the same `event_id` changes nothing; another event under that id is a 409."""
     event = _event(state, authorization, body, prefix="")
-    known = await _known_items(state, [event])
-    new = await state.writer.append(event)
+    new, known = await asyncio.gather(state.writer.append(event), _known_items(state, [event]))
     return _response(event, Appended.NEW if new else Appended.DUPLICATE, known)
 
 
@@ -43,8 +43,7 @@ async def engagement_batch(
     events = [
         _event(state, authorization, one, prefix=f"events.{position}.") for position, one in enumerate(body.events)
     ]
-    known = await _known_items(state, events)
-    outcomes = await state.writer.append_many(events)
+    outcomes, known = await asyncio.gather(state.writer.append_many(events), _known_items(state, events))
     results = [_response(event, outcome, known) for event, outcome in zip(events, outcomes, strict=True)]
     return EngagementBatchResponse(success=all(result.success for result in results), results=results)
 
