@@ -10,9 +10,9 @@ import polars as pl
 from core.domain import Product
 from core.importing.columns import name_key, resolve_columns
 from core.importing.report import ImportReport
-from core.importing.rows import Check, good_rows
+from core.importing.rows import Check, Field, good_rows
 from core.importing.source import flattened, open_source
-from core.importing.values import TypedColumn, boolean, currency, moment, price, rating, said, tidy, whole_number
+from core.importing.values import boolean, currency, moment, price, rating, said, tidy, whole_number
 from core.text.normalize import normalize
 
 CATALOG_SCHEMA: Mapping[str, pl.DataType] = {
@@ -31,13 +31,15 @@ CATALOG_SCHEMA: Mapping[str, pl.DataType] = {
     "attributes": pl.String(),  # a JSON object of strings
 }
 
-_TYPES = {
+_READ = {
     "price": price,
     "rating": rating,
     "rating_count": whole_number,
     "in_stock": boolean,
     "created_at": moment,
 }
+_IDS = {"product_id", "title"}
+_IN_PRICE = "__currency_in_price"
 _CONTENT_HASH_BYTES = 8  # 16 hexadecimal digits: no collision to expect below a hundred million rows
 
 
@@ -53,27 +55,25 @@ def read_catalog(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[
     attributes = tuple(name for name in resolved.rest if _is_named(name))
     ids_from_content = "product_id" not in used
 
-    title = tidy(pl.col(used["title"]))
+    fields = [Field("title", tidy(pl.col(used["title"])))]
     checks = [
-        Check(title.is_null(), "no title", pl.lit("")),
-        Check(_is_wordless(title), "title without a word", title),
+        Check(pl.col("title").is_null(), "no title", pl.lit("")),
+        Check(_is_wordless(pl.col("title")), "title without a word", pl.col("title")),
     ]
     if not ids_from_content:
-        product_id = tidy(pl.col(used["product_id"]))
-        checks.insert(0, Check(product_id.is_null(), "no product_id", title.fill_null("")))
-        columns = [TypedColumn("product_id", product_id, product_id)]
-    else:
-        columns = []
-    columns.append(TypedColumn("title", title, title))
-    columns.extend(
-        _typed(field, used) for field in CATALOG_SCHEMA if field not in {"product_id", "title", "attributes"}
+        fields.append(Field("product_id", tidy(pl.col(used["product_id"]))))
+        checks.insert(0, Check(pl.col("product_id").is_null(), "no product_id", pl.col("title").fill_null("")))
+    fields.extend(
+        Field(name, said(pl.col(column)), _READ.get(name)) for name, column in used.items() if name not in _IDS
     )
+    if "price" in used:
+        fields.append(Field(_IN_PRICE, said(pl.col(used["price"])), currency))
     content = [tidy(pl.col(name)).fill_null("") for name in sorted(source.columns, key=name_key)]
     extra = [_attributes(attributes).alias("attributes")]
     if ids_from_content:
         extra.append(pl.concat_str(content, separator="\x1f").alias("__content"))
 
-    good = good_rows(path.name, source, checks, columns, extra)
+    good = good_rows(path.name, source, fields, checks, extra)
     frame = good.frame
     if ids_from_content:
         frame = frame.with_columns(product_id=_content_ids(frame["__content"]))
@@ -90,12 +90,12 @@ def read_catalog(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[
         columns_used=used,
         columns_attributes=attributes,
         columns_ignored=tuple(name for name in resolved.rest if name not in attributes),
-        unreadable_values=good.unreadable,
+        unreadable_values={name: count for name, count in good.unreadable.items() if name != _IN_PRICE},
         encoding=source.encoding,
         ids_from_content=ids_from_content,
         notes=resolved.notes,
     )
-    return frame.select([pl.col(name).cast(dtype) for name, dtype in CATALOG_SCHEMA.items()]), report
+    return _complete(frame), report
 
 
 def products(frame: pl.DataFrame) -> Iterator[Product]:
@@ -104,15 +104,12 @@ def products(frame: pl.DataFrame) -> Iterator[Product]:
         yield Product(**{**row, "attributes": json.loads(row["attributes"])})
 
 
-def _typed(field: str, used: Mapping[str, str]) -> TypedColumn:
-    if field == "currency":
-        stated = said(pl.col(used["currency"])) if "currency" in used else pl.lit(None, dtype=pl.String)
-        found = currency(said(pl.col(used["price"]))) if "price" in used else pl.lit(None, dtype=pl.String)
-        return TypedColumn(field, pl.lit(None, dtype=pl.String), pl.coalesce(stated, found))
-    if field not in used:
-        return TypedColumn(field, pl.lit(None, dtype=pl.String), pl.lit(None, dtype=CATALOG_SCHEMA[field]))
-    text = said(pl.col(used[field]))
-    return TypedColumn(field, text, _TYPES[field](text) if field in _TYPES else text)
+def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """All columns of CATALOG_SCHEMA: absent ones null, the currency from its own column or else from the price."""
+    symbols = [pl.col(name) for name in ("currency", _IN_PRICE) if name in frame.columns]
+    completed = frame.with_columns(currency=pl.coalesce(symbols) if symbols else pl.lit(None))
+    columns = {name: pl.col(name) if name in completed.columns else pl.lit(None) for name in CATALOG_SCHEMA}
+    return completed.select(column.cast(CATALOG_SCHEMA[name]).alias(name) for name, column in columns.items())
 
 
 def _is_wordless(text: pl.Expr) -> pl.Expr:

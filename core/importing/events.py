@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +11,9 @@ import polars as pl
 from core.domain import Action
 from core.importing.columns import resolve_columns
 from core.importing.report import ImportReport
-from core.importing.rows import Check, good_rows
+from core.importing.rows import Check, Field, good_rows, said_of
 from core.importing.source import flattened, open_source
-from core.importing.values import NumberKind, TypedColumn, moment, number, said, whole_number
+from core.importing.values import NumberKind, moment, number, said, whole_number
 
 EVENT_SCHEMA: Mapping[str, pl.DataType] = {
     "user_id": pl.String(),
@@ -74,27 +75,21 @@ def read_events(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[p
     def text(field: str) -> pl.Expr:
         return said(pl.col(used[field])) if field in used else pl.lit(None, dtype=pl.String)
 
-    word = text("action_type").str.to_lowercase().str.replace_all(r"[^a-z]+", "")
-    action = word.replace_strict(
-        list(_ACTION_WORDS), [known.value for known in _ACTION_WORDS.values()], default=None, return_dtype=pl.String
-    )
-    time = moment(text("timestamp"))
-    rank = whole_number(text("item_rank"), NumberKind.PLAIN)
+    fields = [
+        *(Field(name, text(name)) for name in ("user_id", "item_id", "session_id", "query")),
+        Field("occurred_at", text("timestamp"), moment),
+        Field("action_type", text("action_type"), _action),
+        Field("item_rank", text("item_rank"), _rank),
+        Field("duration_seconds", text("duration_seconds"), partial(number, kind=NumberKind.PLAIN)),
+    ]
+    no_subject = pl.col("item_id").is_null() & pl.col("query").is_null()
     checks = [
-        Check(text("user_id").is_null(), "no user_id", pl.lit("")),
-        Check(time.is_null(), "timestamp cannot be read", text("timestamp").fill_null("")),
-        Check(action.is_null(), "unknown action_type", text("action_type").fill_null("")),
-        Check(text("item_id").is_null() & text("query").is_null(), "neither item_id nor query", pl.lit("")),
+        Check(pl.col("user_id").is_null(), "no user_id", pl.lit("")),
+        Check(pl.col("occurred_at").is_null(), "timestamp cannot be read", said_of("occurred_at").fill_null("")),
+        Check(pl.col("action_type").is_null(), "unknown action_type", said_of("action_type").fill_null("")),
+        Check(no_subject, "neither item_id nor query", pl.lit("")),
     ]
-    columns = [
-        TypedColumn("user_id", text("user_id"), text("user_id")),
-        TypedColumn("occurred_at", text("timestamp"), time),
-        TypedColumn("action_type", text("action_type"), action),
-        *(TypedColumn(name, text(name), text(name)) for name in ("item_id", "session_id", "query")),
-        TypedColumn("item_rank", text("item_rank"), pl.when(rank > 0).then(rank)),
-        TypedColumn("duration_seconds", text("duration_seconds"), number(text("duration_seconds"), NumberKind.PLAIN)),
-    ]
-    good = good_rows(path.name, source, checks, columns)
+    good = good_rows(path.name, source, fields, checks)
     report = ImportReport(
         path=path.name,
         kind="events",
@@ -108,10 +103,21 @@ def read_events(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[p
         encoding=source.encoding,
         notes=resolved.notes,
     )
-    return good.frame.select([pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items()]), report
+    return good.frame.select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items()), report
 
 
 def event_rows(frame: pl.DataFrame) -> Iterator[EventRow]:
     """The rows of a frame from `read_events`, in its order."""
     for row in frame.select(list(EVENT_SCHEMA)).iter_rows(named=True):
         yield EventRow(**{**row, "action_type": Action(row["action_type"])})
+
+
+def _action(cell: pl.Expr) -> pl.Expr:
+    word = cell.str.to_lowercase().str.replace_all(r"[^a-z]+", "")
+    actions = {known: action.value for known, action in _ACTION_WORDS.items()}
+    return word.replace_strict(actions, default=None, return_dtype=pl.String)
+
+
+def _rank(cell: pl.Expr) -> pl.Expr:
+    rank = whole_number(cell, NumberKind.PLAIN)
+    return pl.when(rank > 0).then(rank)

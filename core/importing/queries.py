@@ -1,6 +1,7 @@
 """Query logs and judged lists → query rows."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -8,9 +9,9 @@ import polars as pl
 from core.domain import QueryRow
 from core.importing.columns import resolve_columns
 from core.importing.report import ImportReport
-from core.importing.rows import Check, good_rows
+from core.importing.rows import Check, Field, good_rows, said_of
 from core.importing.source import flattened, open_source
-from core.importing.values import NumberKind, TypedColumn, moment, number, said, tidy, whole_number
+from core.importing.values import NumberKind, moment, number, said, tidy, whole_number
 
 QUERY_SCHEMA: Mapping[str, pl.DataType] = {
     "query": pl.String(),
@@ -41,26 +42,24 @@ def read_queries(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[
     def text(field: str) -> pl.Expr:
         return said(pl.col(used[field])) if field in used else pl.lit(None, dtype=pl.String)
 
-    query = tidy(pl.col(used["query"]))
-    count = whole_number(text("count"), NumberKind.PLAIN)
-    grade = number(text("relevance"), NumberKind.PLAIN)
-    checks = [Check(query.is_null(), "no query", pl.lit(""))]
+    fields = [
+        Field("query", tidy(pl.col(used["query"]))),
+        Field("count", text("count"), partial(whole_number, kind=NumberKind.PLAIN)),
+        Field("relevance", text("relevance"), partial(number, kind=NumberKind.PLAIN)),
+        Field("occurred_at", text("timestamp"), moment),
+        *(Field(name, text(name)) for name in ("user_id", "session_id", "product_id")),
+    ]
+    checks = [Check(pl.col("query").is_null(), "no query", pl.lit(""))]
     if "count" in used:
-        is_bad = text("count").is_not_null() & ~(count > 0).fill_null(False)
-        checks.append(Check(is_bad, "count is not a positive whole number", text("count")))
+        is_bad = said_of("count").is_not_null() & ~(pl.col("count") > 0).fill_null(False)
+        checks.append(Check(is_bad, "count is not a positive whole number", said_of("count")))
     if "relevance" in used:
-        checks.append(Check(grade.is_null(), "relevance is not a number", text("relevance").fill_null("")))
+        no_grade = pl.col("relevance").is_null()
+        checks.append(Check(no_grade, "relevance is not a number", said_of("relevance").fill_null("")))
     keystrokes = pl.lit(None, dtype=pl.List(pl.String))
     if "prefixes" in used:
         keystrokes = _prefixes(used["prefixes"], is_list=schema[used["prefixes"]] == pl.List)
-    columns = [
-        TypedColumn("query", query, query),
-        TypedColumn("count", text("count"), count.fill_null(1)),
-        TypedColumn("relevance", text("relevance"), grade),
-        TypedColumn("occurred_at", text("timestamp"), moment(text("timestamp"))),
-        *(TypedColumn(name, text(name), text(name)) for name in ("user_id", "session_id", "product_id")),
-    ]
-    good = good_rows(path.name, source, checks, columns, [keystrokes.alias("prefixes")])
+    good = good_rows(path.name, source, fields, checks, [keystrokes.alias("prefixes")])
     report = ImportReport(
         path=path.name,
         kind="queries",
@@ -75,7 +74,8 @@ def read_queries(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[
         judged="relevance" in used,
         notes=resolved.notes,
     )
-    return good.frame.select([pl.col(name).cast(dtype) for name, dtype in QUERY_SCHEMA.items()]), report
+    frame = good.frame.with_columns(pl.col("count").fill_null(1))
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in QUERY_SCHEMA.items()), report
 
 
 def query_rows(frame: pl.DataFrame) -> Iterator[QueryRow]:

@@ -1,6 +1,6 @@
 """Bad rows: found, counted by reason, shown, skipped; more than 5 % of them stop the import."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -8,23 +8,36 @@ import polars as pl
 from core.errors import InputFileError
 from core.importing.report import EXAMPLES_SHOWN, BadRow, bad_row_lines
 from core.importing.source import BROKEN, ROW, Source
-from core.importing.values import TypedColumn
 
 MAX_BAD_SHARE = 0.05
 
 _REASON = "__reason"
 _FAULT = "__fault"
-_UNREADABLE = "__unreadable:"
+_SAID = "__said:"
 _VALUE_CHARACTERS = 60  # of the value at fault, as shown in an example
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One way in which a row can be bad: when, why, and the value to show for it."""
+class Field:
+    """One of our fields in a file: the text that the cell says, and how to read it."""
 
-    fails: pl.Expr  # Boolean, on the file's own columns
+    name: str
+    said: pl.Expr  # String, on the file's own columns
+    read: Callable[[pl.Expr], pl.Expr] | None = None  # None: the text is the value
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One way in which a row can be bad; `fails` and `fault` see the fields by name and `said_of` them."""
+
+    fails: pl.Expr  # Boolean
     reason: str
-    fault: pl.Expr  # String
+    fault: pl.Expr  # String, the value to show
+
+
+def said_of(name: str) -> pl.Expr:
+    """The text of the field before it was read."""
+    return pl.col(_SAID + name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +54,14 @@ class GoodRows:
 def good_rows(
     path_name: str,
     source: Source,
+    fields: Sequence[Field],
     checks: Sequence[Check],
-    columns: Sequence[TypedColumn],
     extra: Sequence[pl.Expr] = (),
 ) -> GoodRows:
-    """Type the rows of `source` and drop those that fail a check (the first failing one names the reason).
+    """Read the `fields` of each row and drop the rows that fail a check (the first failing one names the reason).
 
-    Raises InputFileError where nothing is left or more than 5 % is bad.
+    `extra` are further columns made from the file's own. Raises InputFileError where nothing is left or more than
+    5 % is bad.
     """
     reason: pl.Expr = pl.lit(None, dtype=pl.String)
     fault: pl.Expr = pl.lit(None, dtype=pl.String)
@@ -55,23 +69,21 @@ def good_rows(
         reason = pl.when(check.fails).then(pl.lit(check.reason)).otherwise(reason)
         fault = pl.when(check.fails).then(check.fault).otherwise(fault)
     broken = pl.col(BROKEN).is_not_null()
-    reason = pl.when(broken).then(pl.col(BROKEN)).otherwise(reason)
-    fault = pl.when(broken).then(_row_text(source)).otherwise(fault)
-    typed = source.frame.select(
-        pl.col(ROW),
-        *(column.value.alias(column.name) for column in columns),
-        *(column.unreadable().alias(_UNREADABLE + column.name) for column in columns),
-        *extra,
-        reason.alias(_REASON),
-        fault.alias(_FAULT),
-    ).collect(engine="streaming")
-    return _split(path_name, typed, [column.name for column in columns])
+    # Three steps, so that a cell is tidied once and read once however often it is asked for.
+    typed = (
+        source.frame.select(ROW, BROKEN, *(field.said.alias(_SAID + field.name) for field in fields), *extra)
+        .with_columns(_value(field).alias(field.name) for field in fields)
+        .with_columns(
+            pl.when(broken).then(pl.col(BROKEN)).otherwise(reason).alias(_REASON),
+            pl.when(broken).then(pl.lit("")).otherwise(fault).alias(_FAULT),
+        )
+        .collect(engine="streaming")
+    )
+    return _split(path_name, typed, [field.name for field in fields])
 
 
-def _row_text(source: Source) -> pl.Expr:
-    schema = source.frame.collect_schema()
-    cells = [pl.col(name) for name in source.columns if schema[name] == pl.String]
-    return pl.concat_str(cells, separator=" ", ignore_nulls=True)
+def _value(field: Field) -> pl.Expr:
+    return said_of(field.name) if field.read is None else field.read(said_of(field.name))
 
 
 def _split(path_name: str, typed: pl.DataFrame, names: Sequence[str]) -> GoodRows:
@@ -88,7 +100,7 @@ def _split(path_name: str, typed: pl.DataFrame, names: Sequence[str]) -> GoodRow
             f"{path_name}: {bad.height:,} of {typed.height:,} rows are bad, more than {MAX_BAD_SHARE:.0%}: {details}"
         )
     good = typed.filter(pl.col(_REASON).is_null()).sort(ROW)
-    sums = good.select(pl.col(f"^{_UNREADABLE}.*$").sum()).row(0)
-    unreadable = {name: count for name, count in zip(names, sums, strict=True) if count}
-    kept = good.drop(_REASON, _FAULT, *(_UNREADABLE + name for name in names))
+    sums = good.select((said_of(name).is_not_null() & pl.col(name).is_null()).sum().alias(name) for name in names)
+    unreadable = {name: count for name, count in sums.row(0, named=True).items() if count}
+    kept = good.drop(BROKEN, _REASON, _FAULT, *(_SAID + name for name in names))
     return GoodRows(kept, typed.height, bad_rows, examples, unreadable)

@@ -5,7 +5,6 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import Enum
 
 import polars as pl
@@ -87,9 +86,19 @@ def _leading_point(cell: str) -> str:
 
 def number(cell: pl.Expr, kind: NumberKind = NumberKind.PRICE) -> pl.Expr:
     """`parse_number` as an expression: String → Float64, null where no number is said."""
-    text = cell.str.normalize("NFKC").str.strip_chars(" \t\r\n")
-    text = text.str.replace(r"^(\p{Sc}? ?)\.([0-9])", "${1}0.${2}")
-    token = text.str.extract(_pattern(kind, r"\p{Sc}"), 1).str.replace_all("[ '’]", "")
+
+    def parse(cells: pl.Series) -> pl.Series:
+        return _numbers(cells, kind)
+
+    # Steps on a series, because one nested expression evaluates its inner regular expressions once per branch.
+    return cell.map_batches(parse, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _numbers(cells: pl.Series, kind: NumberKind) -> pl.Series:
+    text, token = pl.col("text"), pl.col("token")
+    start = cells.cast(pl.String).str.normalize("NFKC").str.strip_chars(" \t\r\n")
+    start = start.str.replace(r"^(\p{Sc}? ?)\.([0-9])", "${1}0.${2}")
+    found = start.str.extract(_pattern(kind, r"\p{Sc}"), 1).str.replace_all("[ '’]", "")
     no_commas = token.str.replace_all(",", "", literal=True)
     comma_is_point = token.str.replace(",", ".", literal=True)
     no_dots = token.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
@@ -106,8 +115,8 @@ def number(cell: pl.Expr, kind: NumberKind = NumberKind.PRICE) -> pl.Expr:
         .when(token.str.contains(_DECIMAL_COMMA) | token.str.contains(_DECIMAL_POINT))
         .then(comma_is_point)
     )
-    value = digits.cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
+    value = pl.DataFrame({"text": start, "token": found}).select(digits.cast(pl.Float64, strict=False)).to_series()
+    return value.set(~value.is_finite(), None).alias(cells.name)
 
 
 def price(cell: pl.Expr) -> pl.Expr:
@@ -174,27 +183,19 @@ def moment(cell: pl.Expr) -> pl.Expr:
     return pl.coalesce(parsed, micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
 
 
+_NOT_TEXT = r"[\x{00}-\x{1f}\x{7f}-\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]"
+
+
 def tidy(cell: pl.Expr) -> pl.Expr:
     """Text without control characters and with single spaces; null where nothing is left."""
-    text = cell.str.replace_all(r"[\p{Cc}\x{200b}\x{feff}\x{2028}\x{2029}\s]+", " ").str.strip_chars()
-    return pl.when(text.str.len_bytes() > 0).then(text)
+    text = cell.str.replace_all(_NOT_TEXT, " ").str.replace_all(r"  +", " ").str.strip_chars(" ")
+    return text.replace("", None)
+
+
+_NOTHING_WORDS = ("nan", "n/a", "na", "null", "none", "nil", "#n/a", "-", "--", "?", "<na>", "nat")
+_NOTHING = sorted({"NaN", "NaT"}.union(*({word, word.upper(), word.title()} for word in _NOTHING_WORDS)))
 
 
 def said(cell: pl.Expr) -> pl.Expr:
     """`tidy`, and the words that exports write for "nothing" ("nan", "N/A", "null", "-") are null."""
-    text = tidy(cell)
-    nothing = ("nan", "n/a", "na", "null", "none", "nil", "#n/a", "-", "--", "?", "<na>", "nat")
-    return pl.when(~text.str.to_lowercase().is_in(nothing)).then(text)
-
-
-@dataclass(frozen=True, slots=True)
-class TypedColumn:
-    """A field with the expression of what was said and of what it means, so that the difference can be counted."""
-
-    name: str
-    said: pl.Expr
-    value: pl.Expr
-
-    def unreadable(self) -> pl.Expr:
-        """Whether the cell said something that has no meaning."""
-        return self.said.is_not_null() & self.value.is_null()
+    return tidy(cell).replace(_NOTHING, None)

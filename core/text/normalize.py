@@ -18,11 +18,11 @@ _FOLDED_QUOTES = str.maketrans(
 )  # fmt: skip
 _APOSTROPHE_INSIDE = re.compile(r"(?<=\p{L})'(?=\p{L})")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-# What survives (\p{M}: vowel signs of Devanagari and the like belong to words): words, decimals, fractions, joined parts, leading '#', trailing '+', '%', inch and foot marks.
+# What survives: words (\p{M}: vowel signs of Devanagari and the like belong to them), numbers with marks and units.
 _KEPT = re.compile(
     r"""
-    \#?\d+(?:[./:x-]\d+)*(?:[\p{L}\p{N}\p{M}]+)?(?:[-/.&][\p{L}\p{N}\p{M}]+)*["'%]?   # 1/2  5.5  #10  6"  50%  18v  2x4  3-way
-    | [\p{L}\p{N}\p{M}]+(?:[-/.&'][\p{L}\p{N}\p{M}]+)*\+{0,2}                          # t-shirt  a/c  h&m  c++
+    \#?\d+(?:[./:x-]\d+)*[\p{L}\p{N}\p{M}]*(?:[-/.&][\p{L}\p{N}\p{M}]+)*["'%]?  # 1/2 5.5 #10 6" 50% 18v 2x4 3-way
+    | [\p{L}\p{N}\p{M}]+(?:[-/.&'][\p{L}\p{N}\p{M}]+)*\+{0,2}  # t-shirt  a/c  h&m  c++
     """,
     re.VERBOSE,
 )

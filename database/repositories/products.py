@@ -49,6 +49,11 @@ class ProductRepository:
         await self._session.execute(delete(imports).where(imports.c.kind == kind, imports.c.id != import_id))
         return removed.rowcount if isinstance(removed, CursorResult) else 0
 
+    async def delete_import(self, import_id: int) -> None:
+        """Remove the products of one import and its record, so that its file can be imported again."""
+        await self._session.execute(delete(products).where(products.c.import_id == import_id))
+        await self._session.execute(delete(imports).where(imports.c.id == import_id))
+
     async def by_ids(self, product_ids: Sequence[str]) -> dict[str, Product]:
         """The known ones among these ids."""
         found: dict[str, Product] = {}

@@ -1,0 +1,148 @@
+"""What search filters, sorts and counts by: one array per field, beside the rows of the index."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.domain import FacetRange, Facets, FacetValue, Product, SearchFilters
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int32]
+BoolArray = npt.NDArray[np.bool_]
+
+_FACET_VALUES = 20
+_RATING_STEPS = (4.0, 3.0, 2.0, 1.0)
+_PRICE_RANGES = 5
+UNKNOWN_STOCK = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A text field as codes `(P,)` into `values`; −1 where a product has none."""
+
+    codes: IntArray
+    values: tuple[str, ...]
+
+    def code_of(self, value: str) -> int:
+        """The code of `value`, case-insensitively; −2 for a value that no product has."""
+        folded = value.casefold()
+        return next((code for code, known in enumerate(self.values) if known.casefold() == folded), -2)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductColumns:
+    """P rows. Unknown: NaN price or rating, −1 `in_stock` (else 1 or 0), 0 `created_at` (else epoch seconds)."""
+
+    price: FloatArray
+    rating: FloatArray
+    in_stock: npt.NDArray[np.int8]
+    created_at: npt.NDArray[np.int64]
+    category: Coded
+    brand: Coded
+    attributes: Mapping[str, Coded]
+
+    def __len__(self) -> int:
+        return len(self.price)
+
+    def masks(self, filters: SearchFilters) -> dict[str, BoolArray]:
+        """One mask `(P,)` for each field that is filtered. An unknown value never passes a filter."""
+        masks: dict[str, BoolArray] = {}
+        if filters.category:
+            masks["category"] = _any_of(self.category, filters.category)
+        if filters.brand:
+            masks["brand"] = _any_of(self.brand, filters.brand)
+        if filters.price_min is not None or filters.price_max is not None:
+            low = -np.inf if filters.price_min is None else filters.price_min
+            high = np.inf if filters.price_max is None else filters.price_max
+            masks["price"] = (self.price >= low) & (self.price <= high)
+        if filters.rating_min is not None:
+            masks["rating"] = self.rating >= filters.rating_min
+        if filters.in_stock is not None:
+            masks["in_stock"] = self.in_stock == int(filters.in_stock)
+        for name, values in filters.attributes.items():
+            coded = self.attributes.get(name)
+            masks[f"attributes.{name}"] = _any_of(coded, values) if coded else np.zeros(len(self), np.bool_)
+        return masks
+
+    def facets(self, matched: IntArray, masks: Mapping[str, BoolArray]) -> Facets:
+        """Counts over the rows `matched`; each field's under all *other* filters, so that alternatives stay visible."""
+
+        def under_others(field: str) -> IntArray:
+            rows = matched
+            for name, mask in masks.items():
+                if name != field:
+                    rows = rows[mask[rows]]
+            return rows
+
+        return Facets(
+            category=_value_counts(self.category, under_others("category")),
+            brand=_value_counts(self.brand, under_others("brand")),
+            price=_price_ranges(self.price[under_others("price")]),
+            rating=_rating_ranges(self.rating[under_others("rating")]),
+        )
+
+
+def build_columns(products: Sequence[Product]) -> ProductColumns:
+    """Columns of `products`, row i being `products[i]`."""
+    names = sorted({name for product in products for name in product.attributes})
+    nan = float("nan")
+    return ProductColumns(
+        price=np.array([nan if p.price is None else p.price for p in products], np.float32),
+        rating=np.array([nan if p.rating is None else p.rating for p in products], np.float32),
+        in_stock=np.array([UNKNOWN_STOCK if p.in_stock is None else int(p.in_stock) for p in products], np.int8),
+        created_at=np.array([int(p.created_at.timestamp()) if p.created_at else 0 for p in products], np.int64),
+        category=_coded([product.category for product in products]),
+        brand=_coded([product.brand for product in products]),
+        attributes={name: _coded([product.attributes.get(name) for product in products]) for name in names},
+    )
+
+
+def _coded(values: Sequence[str | None]) -> Coded:
+    distinct = sorted({value for value in values if value})
+    codes = {value: code for code, value in enumerate(distinct)}
+    return Coded(np.array([codes[value] if value else -1 for value in values], np.int32), tuple(distinct))
+
+
+def _any_of(coded: Coded, values: Sequence[str]) -> BoolArray:
+    return np.isin(coded.codes, [coded.code_of(value) for value in values])
+
+
+def _value_counts(coded: Coded, rows: IntArray) -> tuple[FacetValue, ...]:
+    codes = coded.codes[rows]
+    counts = np.bincount(codes[codes >= 0], minlength=len(coded.values))
+    order = np.lexsort((np.arange(len(counts)), -counts))[:_FACET_VALUES]
+    return tuple(FacetValue(coded.values[code], int(counts[code])) for code in order if counts[code])
+
+
+def _price_ranges(prices: FloatArray) -> tuple[FacetRange, ...]:
+    """Up to five ranges of like counts with round limits; half-open, the last one open."""
+    known = prices[~np.isnan(prices)]
+    if not len(known):
+        return ()
+    limits = sorted(
+        {_round_limit(float(np.quantile(known, share))) for share in np.arange(1, _PRICE_RANGES) / _PRICE_RANGES}
+    )
+    edges = [0.0, *(limit for limit in limits if known.min() < limit <= known.max())]
+    ranges = []
+    for low, high in zip(edges, [*edges[1:], None], strict=True):
+        count = int(((known >= low) & (known < (np.inf if high is None else high))).sum())
+        if count:
+            ranges.append(FacetRange(low, high, count))
+    return tuple(ranges)
+
+
+def _round_limit(value: float) -> float:
+    """`value` at one significant digit and a half: 1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10 × 10ⁿ."""
+    if value <= 0:
+        return 0.0
+    scale = 10.0 ** np.floor(np.log10(value))
+    return float(min((1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10), key=lambda step: abs(step - value / scale)) * scale)
+
+
+def _rating_ranges(ratings: FloatArray) -> tuple[FacetRange, ...]:
+    """ "4 and up", "3 and up", …: cumulative, as shoppers filter."""
+    known = ratings[~np.isnan(ratings)]
+    ranges = (FacetRange(step, None, int((known >= step).sum())) for step in _RATING_STEPS)
+    return tuple(entry for entry in ranges if entry.count)

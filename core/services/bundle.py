@@ -1,0 +1,118 @@
+"""Everything of one artifact version that serving needs: immutable, loaded once, swapped whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from core.artifacts import ArtifactFolder, open_current
+from core.categories.predictor import CategoryPredictor, shortlists
+from core.errors import ArtifactError
+from core.language_model.config import GruMnConfig
+from core.language_model.decoder import Decoder
+from core.language_model.generate import QueryGenerator
+from core.retrieval.completion import CompletionIndex
+from core.retrieval.products import ProductIndex
+from core.retrieval.storage import load_completions, load_products
+from core.text.correct import Corrector
+from core.text.embedding import Encoder
+from core.text.vocabulary import Vocabulary
+
+SHORTLIST_WORDS = 1_500
+QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
+COMPLETIONS, PRODUCTS = "completions", "products"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One version: models, indexes and categories. What the shop's files could not give is None."""
+
+    version: str
+    manifest: Mapping[str, Any]
+    vocabulary: Vocabulary
+    category_names: tuple[str, ...]
+    category_aliases: Mapping[str, frozenset[int]]  # case-folded names, ours and the shop's → pseudo-category ids
+    predictor: CategoryPredictor
+    corrector: Corrector
+    query_model: QueryGenerator | None
+    catalog_model: QueryGenerator | None
+    completions: CompletionIndex
+    products: ProductIndex | None
+    encoder: Encoder | None
+
+    @property
+    def has_catalog(self) -> bool:
+        return self.products is not None
+
+
+def load_bundle(artifacts: Path, embedding_model: str | None = None) -> Bundle:
+    """The current version in `artifacts`.
+
+    Raises ArtifactError, with one line that says what is wrong, for a version that is absent, altered, inconsistent,
+    or embedded with another model than `embedding_model`.
+    """
+    folder = open_current(artifacts)
+    try:
+        return _load(folder, embedding_model)
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise ArtifactError(f"artifact {folder.version} is inconsistent: {error}") from error
+
+
+def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
+    raw = folder.json("vocabulary.json")
+    vocabulary = Vocabulary(
+        tuple(raw["words"]),
+        tuple(raw["counts"]),
+        int(raw["categories"]),
+        tuple(raw["rare_words"]),
+        tuple(raw["rare_counts"]),
+    )
+    categories = folder.json("categories.json")
+    counts = np.load(folder.path / "category_words.npy")
+    if counts.shape != (len(vocabulary.words), vocabulary.categories):
+        raise ArtifactError(f"artifact {folder.version}: category counts do not fit the vocabulary")
+    listed = shortlists(counts, SHORTLIST_WORDS)
+    has_products = folder.has(f"{PRODUCTS}/ids.json")
+    return Bundle(
+        version=folder.version,
+        manifest=folder.manifest,
+        vocabulary=vocabulary,
+        category_names=tuple(categories["names"]),
+        category_aliases={name: frozenset(ids) for name, ids in categories["aliases"].items()},
+        predictor=CategoryPredictor(vocabulary, counts, np.load(folder.path / "category_prior.npy")),
+        corrector=Corrector(
+            dict(zip(vocabulary.words, vocabulary.counts, strict=True))
+            | dict(zip(vocabulary.rare_words, vocabulary.rare_counts, strict=True))
+        ),
+        query_model=_model(folder, QUERY_MODEL, vocabulary, listed),
+        catalog_model=_model(folder, CATALOG_MODEL, vocabulary, listed),
+        completions=load_completions(folder.path / COMPLETIONS),
+        products=load_products(folder.path / PRODUCTS) if has_products else None,
+        encoder=_encoder(folder, embedding_model) if has_products else None,
+    )
+
+
+def _model(
+    folder: ArtifactFolder, name: str, vocabulary: Vocabulary, listed: "np.typing.NDArray[np.int64]"
+) -> QueryGenerator | None:
+    if not folder.has(f"{name}/config.json"):
+        return None
+    config = GruMnConfig.from_dict(folder.json(f"{name}/config.json"))
+    if config.output_size != vocabulary.output_size or config.categories != vocabulary.categories:
+        raise ArtifactError(f"artifact {folder.version}: the {name} was trained on another vocabulary")
+    weights = load_file(folder.path / name / "weights.safetensors")
+    return QueryGenerator(Decoder(config, weights), vocabulary, listed)
+
+
+def _encoder(folder: ArtifactFolder, embedding_model: str | None) -> Encoder:
+    encoder = Encoder(embedding_model)
+    made_with = folder.manifest["embedding_model"]
+    if encoder.name != made_with:
+        raise ArtifactError(
+            f"artifact {folder.version} was embedded with {made_with}, EMBEDDING_MODEL is {encoder.name}: retrain"
+        )
+    return encoder

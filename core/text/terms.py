@@ -1,0 +1,29 @@
+"""Terms of lexical search: what a word of a title and a word of a query have in common.
+
+Joined words come apart (`1-gal` → `1`, `gal`; `t-shirt` → `t`, `shirt`), decimals and fractions stay whole, and the
+rest is stemmed by Snowball's English stemmer, so `brackets` finds `bracket`.
+"""
+
+import threading
+
+import regex as re
+import Stemmer
+
+from core.text.normalize import normalize
+
+_PARTS = re.compile(r"\d+(?:[./]\d+)+|\d+(?:\p{L}[\p{L}\p{M}]*)?|[\p{L}\p{M}]+\d[\p{L}\p{N}]*|[\p{L}\p{M}]+\+*")
+_local = threading.local()  # a Snowball stemmer must not be shared between threads
+
+
+def terms(text: str) -> list[str]:
+    """The terms of `text` in order, repeats included."""
+    return terms_of_normalized(normalize(text))
+
+
+def terms_of_normalized(text: str) -> list[str]:
+    """As `terms`, for text that `normalize` has seen."""
+    stemmer = getattr(_local, "stemmer", None)
+    if stemmer is None:
+        stemmer = _local.stemmer = Stemmer.Stemmer("english")
+    stems: list[str] = stemmer.stemWords(_PARTS.findall(text))
+    return stems

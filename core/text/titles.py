@@ -1,0 +1,65 @@
+"""Titles made query-like: first version of CADENCE's title cleaning (§4.1.2).
+
+A parenthesis holds optional specifications and is left out; delimiters separate alternatives and split a title into
+segments of at most ten words. From the segments come the phrases that many titles share, which is what shoppers type.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import regex as re
+
+from core.text.normalize import normalize
+
+MAX_TITLE_WORDS = 10  # paper §5.1
+_PARENTHESIS = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
+_DELIMITER = re.compile(r"\s*[|;]\s*|,\s+|\s+[-–—+:/]\s+|\.\.\.+|…")
+_MAX_PHRASE_WORDS = 4
+JOINERS = frozenset(
+    "a an and as at by for from in into is it its of off on or per the to up upto via with without & x".split()  # noqa: SIM905
+)
+
+
+def title_segments(title: str) -> list[tuple[str, ...]]:
+    """The segments of a raw title as tuples of normalised words, in order; empty for a title without words."""
+    bare = _PARENTHESIS.sub(" ", title)
+    segments = [tuple(normalize(part).split()[:MAX_TITLE_WORDS]) for part in _DELIMITER.split(bare)]
+    kept = [segment for segment in segments if segment]
+    return kept or [words for words in [tuple(normalize(title).split()[:MAX_TITLE_WORDS])] if words]
+
+
+def phrases(
+    titles: Iterable[Sequence[tuple[str, ...]]], min_titles: int = 3, at_most: int = 60_000
+) -> dict[tuple[str, ...], int]:
+    """Phrases of 1–4 words with the number of titles (lists of segments) that hold them, most shared first.
+
+    A phrase neither starts nor ends with a joiner, is not a bare number, and is dropped where a longer one says nearly
+    the same (`strong` beside `simpson strong-tie`): in 80 % of its titles the same word follows, or precedes.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    for segments in titles:
+        seen = {
+            segment[start:end]
+            for segment in segments
+            for start in range(len(segment))
+            for end in range(start + 1, min(len(segment), start + _MAX_PHRASE_WORDS) + 1)
+        }
+        counts.update(seen)
+    shared = {phrase: count for phrase, count in counts.items() if count >= min_titles}
+    fragments = set()
+    for phrase, count in shared.items():
+        if len(phrase) < 2:
+            continue
+        for shorter in (phrase[:-1], phrase[1:]):
+            if count >= 0.8 * shared.get(shorter, count * 2):
+                fragments.add(shorter)
+    kept = [
+        (phrase, count)
+        for phrase, count in shared.items()
+        if phrase not in fragments
+        and phrase[0] not in JOINERS
+        and phrase[-1] not in JOINERS
+        and any(character.isalpha() for word in phrase for character in word)
+        and len("".join(phrase)) > 2
+    ]
+    return dict(sorted(kept, key=lambda item: (-item[1], item[0]))[:at_most])

@@ -1,0 +1,183 @@
+"""Raw files → database: the shop's own, or a generated shop where there is nothing at all.
+
+A file that is in the database already is not read again. An interrupted import leaves a record that is not complete;
+the next start forgets it and reads that file anew.
+"""
+
+import asyncio
+import hashlib
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from core.domain import Engagement, QueryRow
+from core.errors import InputFileError
+from core.importing.catalog import products, read_catalog
+from core.importing.events import EventRow, event_rows, read_events
+from core.importing.queries import query_rows, read_queries
+from core.importing.report import ImportReport
+from core.text.normalize import normalize
+from database.connection import Database
+from database.identity import UserKeys
+from database.repositories.events import EventRepository
+from database.repositories.imports import ImportRepository
+from database.repositories.products import ProductRepository
+from database.repositories.query_log import QueryLogRepository
+from training.progress import Steps, Update
+
+_BATCH = 10_000
+_GENERATED = "generated "  # file names of what no shop gave us; replaced by the first real file
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    """What the shop gives; each may be absent."""
+
+    catalog: Path | None = None
+    queries: Path | None = None
+    events: Path | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.catalog or self.queries or self.events)
+
+
+class Importer:
+    """Writes files into one database through its repositories, a transaction per batch."""
+
+    def __init__(
+        self, database: Database, user_keys: UserKeys, mapping: Mapping[str, Mapping[str, str]], steps: Steps
+    ) -> None:
+        """`mapping`: for each kind of file, our field → column (`core.importing.columns.split_mapping`)."""
+        self._database, self._keys, self._mapping, self._steps = database, user_keys, mapping, steps
+
+    async def run(self, files: InputFiles, generated: Path) -> None:
+        """Imports `files`; without any, and with nothing imported before, a shop generated into the folder `generated`.
+
+        Raises InputFileError for a file that cannot be used; what was imported before it stays.
+        """
+        async with self._database.transaction() as session:
+            await ImportRepository(session).forget_incomplete()
+        async with self._database.reading() as session:
+            earlier = await ImportRepository(session).completed()
+        if not files:
+            if earlier and not all(entry.file_name.startswith(_GENERATED) for entry in earlier):
+                return
+            with self._steps.step("Generating a shop"):
+                await _generate(generated)
+            await self._catalog(generated / "catalog.csv", _GENERATED + "catalogue")
+            await self._queries(generated / "queries.csv", _GENERATED + "queries")
+            return
+        # Read before anything is removed: a bad file must not cost the shop that is there.
+        if files.catalog:
+            await self._catalog(files.catalog, files.catalog.name)
+        if files.queries:
+            await self._queries(files.queries, files.queries.name)
+        if files.events:
+            await self._events(files.events)
+        await self._remove_generated()
+
+    async def _remove_generated(self) -> None:
+        async with self._database.transaction() as session:
+            for entry in await ImportRepository(session).completed():
+                if entry.file_name.startswith(_GENERATED):
+                    if entry.kind == "catalog":
+                        await ProductRepository(session).delete_import(entry.id)
+                    else:
+                        await QueryLogRepository(session).delete_import(entry.id)
+
+    async def _begin(self, kind: str, path: Path, name: str) -> int | None:
+        digest = await _sha256(path)
+        async with self._database.transaction() as session:
+            import_id = await ImportRepository(session).begin(kind, name, digest, self._mapping.get(kind, {}))
+        if import_id is None:
+            self._steps.say(f"[dim]{name}: imported before[/dim]")
+        return import_id
+
+    async def _finish(self, import_id: int, report: ImportReport) -> None:
+        async with self._database.transaction() as session:
+            await ImportRepository(session).finish(import_id, report.as_dict())
+        for line in report.lines():
+            self._steps.say(f"[dim]{line}[/dim]")
+
+    async def _catalog(self, path: Path, name: str) -> None:
+        frame, report = read_catalog(path, self._mapping.get("catalog"))
+        import_id = await self._begin("catalog", path, name)
+        if import_id is None:
+            return
+        with self._steps.step(f"Importing {name}") as update:
+            for position, batch in _batches(products(frame), len(frame), update):
+                async with self._database.transaction() as session:
+                    await ProductRepository(session).upsert_many(batch, import_id, position)
+            # The file is the whole catalogue: what it no longer lists is no longer sold.
+            async with self._database.transaction() as session:
+                await ProductRepository(session).delete_other_imports(import_id)
+        await self._finish(import_id, report)
+
+    async def _queries(self, path: Path, name: str) -> None:
+        frame, report = read_queries(path, self._mapping.get("queries"))
+        import_id = await self._begin("queries", path, name)
+        if import_id is None:
+            return
+        with self._steps.step(f"Importing {name}") as update:
+            for _, batch in _batches(query_rows(frame), len(frame), update):
+                rows: list[tuple[QueryRow, str, str | None]] = [
+                    (row, normalize(row.query), self._keys.key(row.user_id) if row.user_id else None) for row in batch
+                ]
+                async with self._database.transaction() as session:
+                    await QueryLogRepository(session).add_many(rows, import_id)
+        await self._finish(import_id, report)
+
+    async def _events(self, path: Path) -> None:
+        frame, report = read_events(path, self._mapping.get("events"))
+        import_id = await self._begin("events", path, path.name)
+        if import_id is None:
+            return
+        namespace = uuid.uuid5(uuid.NAMESPACE_OID, await _sha256(path))
+        with self._steps.step(f"Importing {path.name}") as update:
+            for position, batch in _batches(event_rows(frame), len(frame), update):
+                events = [self._engagement(row, namespace, position + offset) for offset, row in enumerate(batch)]
+                async with self._database.transaction() as session:
+                    await EventRepository(session).add_many(events, datetime.now(UTC), import_id)
+        await self._finish(import_id, report)
+
+    def _engagement(self, row: EventRow, namespace: uuid.UUID, position: int) -> Engagement:
+        return Engagement(
+            event_id=str(uuid.uuid5(namespace, str(position))),  # the same row is the same event, however often read
+            action=row.action_type,
+            occurred_at=row.occurred_at,
+            session_id=row.session_id,
+            user_key=self._keys.key(row.user_id),
+            item_id=row.item_id,
+            query=row.query,
+            item_rank=row.item_rank,
+            duration_seconds=row.duration_seconds,
+        )
+
+
+def _batches(rows: Iterable[Row], total: int, update: Update) -> Iterator[tuple[int, list[Row]]]:
+    """Lists of rows with the position of their first one."""
+    iterator = iter(rows)
+    position = 0
+    while batch := list(islice(iterator, _BATCH)):
+        yield position, batch
+        position += len(batch)
+        update(position / max(1, total), f"{position:,} rows")
+
+
+async def _generate(folder: Path) -> None:
+    """Rooms of equal rank do not import each other: the generator is a program of its own."""
+    command = [sys.executable, "-m", "data_generation.shop", "--out", str(folder)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parent.parent)
+    if await process.wait():
+        raise InputFileError("the shop generator failed; its message is above")
+
+
+async def _sha256(path: Path) -> str:
+    with path.open("rb") as file:  # a command line has nothing else to do meanwhile
+        return hashlib.file_digest(file, "sha256").hexdigest()

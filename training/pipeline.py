@@ -1,0 +1,259 @@
+"""From the database to a published version, step by step; each step's result stays in the work folder.
+
+    embed → categories → vocabulary → catalogue model → query model → completions and product index → publish
+
+A run is named by a fingerprint of everything it depends on, and works below `<home>/work/<fingerprint>/`. Started
+again, it takes up what is there; when a published version carries the fingerprint, there is nothing to do.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import save_file
+
+from core import artifacts
+from core.categories.assign import vote
+from core.categories.clustering import Clustering, IntArray, cluster
+from core.categories.naming import name_clusters
+from core.categories.predictor import category_word_counts
+from core.domain import Product, Source, WeightedQuery
+from core.language_model.config import PRESETS, Preset
+from core.language_model.corpus import HELD_OUT_AT_MOST
+from core.language_model.gru_mn import GruMn
+from core.retrieval.completion import Completion, build_completions
+from core.retrieval.storage import save_completions, save_products
+from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
+from core.text.embedding import PACKAGED_MODEL, Encoder, FloatArray, embed_cached
+from core.text.titles import title_segments
+from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
+from training.corpora import Corpora, TextLine, build_corpora, encoded
+from training.progress import Steps
+from training.train_language_model import TrainedModel, plan_from, train
+
+_VERSION = 1  # of this pipeline: raised when the same data would give another artifact
+_SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
+_ALIAS_SHARE = 0.1  # a shop's category stands for the clusters that hold this share of its products
+
+
+@dataclass(frozen=True, slots=True)
+class ShopData:
+    """Everything that is learnt from, in a fixed order."""
+
+    products: Sequence[Product]
+    queries: Sequence[WeightedQuery]
+    sources: tuple[str, ...]  # hashes of the imported files
+
+
+def fingerprint(data: ShopData, preset: Preset, embedding_model: str | None, seed: int) -> str:
+    """Names everything that a version depends on, in 16 hexadecimal digits."""
+    parts = [_VERSION, sorted(data.sources), preset, embedding_model or PACKAGED_MODEL, seed]
+    parts += [len(data.products), len(data.queries)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+class Pipeline:
+    """One run for one shop."""
+
+    def __init__(self, home: Path, preset: Preset, embedding_model: str | None, steps: Steps, seed: int = 0) -> None:
+        self._home, self._preset, self._embedding_model = home, preset, embedding_model
+        self._steps, self._seed = steps, seed
+
+    def published(self, data: ShopData) -> str | None:
+        """The current version if it was made from exactly this."""
+        folder = self._home / "artifacts"
+        version = artifacts.current_version(folder)
+        if version is None:
+            return None
+        manifest = artifacts.open_current(folder).manifest
+        wanted = fingerprint(data, self._preset, self._embedding_model, self._seed)
+        return version if manifest["fingerprint"] == wanted else None
+
+    def run(self, data: ShopData) -> str:
+        """Trains and publishes; returns the new version. Raises ValueError for a shop without a single word."""
+        name = fingerprint(data, self._preset, self._embedding_model, self._seed)
+        work = self._home / "work" / name
+        work.mkdir(parents=True, exist_ok=True)
+        encoder = Encoder(self._embedding_model)
+        title_vectors = self._embed(encoder, "Embedding titles", [product.title for product in data.products])
+        query_vectors = self._embed(encoder, "Embedding queries", [query.text for query in data.queries])
+        clustering, query_categories = self._categories(title_vectors, query_vectors, work)
+        corpora = build_corpora(
+            data.products,
+            clustering.labels if len(data.products) else np.zeros(0, np.int32),
+            data.queries,
+            query_categories,
+        )
+        if not corpora.titles and not corpora.queries:
+            raise ValueError("the files hold no words to learn from")
+        vocabulary = self._vocabulary(corpora, clustering.count)
+        catalog_model = self._train(CATALOG_MODEL, corpora.title_lines(), vocabulary, work, None)
+        initial = catalog_model.model if catalog_model else None
+        query_model = self._train(QUERY_MODEL, corpora.queries, vocabulary, work, initial)
+        with self._steps.step("Building indexes"):
+            prepared = work / "prepared"
+            shutil.rmtree(prepared, ignore_errors=True)
+            prepared.mkdir()
+            self._write_categories(prepared, data, corpora, clustering, vocabulary)
+            _write_vocabulary(prepared, vocabulary)
+            for folder, trained in ((CATALOG_MODEL, catalog_model), (QUERY_MODEL, query_model)):
+                if trained:
+                    _write_model(prepared / folder, trained)
+            save_completions(build_completions(_completions(data, corpora, query_categories)), prepared / COMPLETIONS)
+            if data.products:
+                save_products(data.products, title_vectors, prepared / PRODUCTS)
+        version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
+        facts = {
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "fingerprint": name,
+            "preset": self._preset,
+            "embedding_model": encoder.name,
+            "counts": {
+                "products": len(data.products),
+                "queries": len(data.queries),
+                "categories": clustering.count,
+                "words": len(vocabulary.words),
+                "phrases": len(corpora.phrases),
+            },
+            "metrics": _metrics(catalog_model, query_model) | {"category_noise_share": clustering.noise_share},
+        }
+        with self._steps.step(f"Publishing {version}"):
+            artifacts.publish(self._home / "artifacts", prepared, version, facts)
+            artifacts.remove_old(self._home / "artifacts")
+        shutil.rmtree(work)
+        return version
+
+    def _embed(self, encoder: Encoder, name: str, texts: Sequence[str]) -> FloatArray:
+        if not texts:
+            return np.zeros((0, encoder.dimensions), np.float32)
+        with self._steps.step(name) as update:
+            return embed_cached(
+                encoder, texts, self._home / "cache" / "embeddings",
+                lambda done, total: update(done / max(1, total), f"{done:,} of {total:,}"),
+            )  # fmt: skip
+
+    def _categories(self, titles: FloatArray, queries: FloatArray, work: Path) -> tuple[Clustering, IntArray]:
+        """Clusters of the titles and each query's by the vote of its nearest titles; without titles, of queries."""
+        stored = work / "categories.npz"
+        with self._steps.step("Finding pseudo-categories") as update:
+            if stored.exists():
+                with np.load(stored) as read:
+                    known = Clustering(read["labels"], read["confidence"], read["centroids"], float(read["noise"]))
+                    return known, read["queries"]
+            update(0.1, "reducing and clustering, a minute or so")
+            clustering = cluster(titles if len(titles) else queries, self._seed)
+            if len(titles):
+                query_categories = vote(queries, titles, clustering.labels, clustering.count)[0]
+            else:
+                query_categories = clustering.labels
+            partial = work / "categories.partial.npz"
+            np.savez(
+                partial, labels=clustering.labels, confidence=clustering.confidence, centroids=clustering.centroids,
+                noise=clustering.noise_share, queries=query_categories,
+            )  # fmt: skip
+            partial.replace(stored)
+            return clustering, query_categories
+
+    def _vocabulary(self, corpora: Corpora, categories: int) -> Vocabulary:
+        sizes = PRESETS[self._preset]
+        counts = count_words([(words, weight) for words, _, weight in [*corpora.titles, *corpora.queries]])
+        min_count = sizes.min_count if len(counts) >= _SMALL_VOCABULARY else 0
+        return build_vocabulary(counts, categories, min_count, sizes.max_words)
+
+    def _train(
+        self, name: str, lines: Sequence[TextLine], vocabulary: Vocabulary, work: Path, initial: GruMn | None
+    ) -> TrainedModel | None:
+        if not lines:
+            return None
+        training, held_out = encoded(lines, vocabulary)
+        titles = name == CATALOG_MODEL
+        plan = plan_from(PRESETS[self._preset], vocabulary, titles=titles, lines=len(training), seed=self._seed)
+        with self._steps.step(f"Training the {'catalogue' if titles else 'query'} model") as update:
+            return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial)
+
+    def _write_categories(
+        self, folder: Path, data: ShopData, corpora: Corpora, clustering: Clustering, vocabulary: Vocabulary
+    ) -> None:
+        if data.products:
+            words = [[word for segment in listed for word in segment] for listed in _segments(data.products)]
+        else:
+            words = [query.text.split() for query in data.queries]
+        names = name_clusters(words, clustering.labels.tolist(), clustering.count)
+        counts = category_word_counts(
+            [*((w, c, 0.5 * weight) for w, c, weight in corpora.titles), *corpora.queries], vocabulary
+        )
+        prior = np.full(clustering.count, 0.1)
+        for _, category, weight in corpora.queries or corpora.titles:
+            prior[category] += weight
+        np.save(folder / "category_words.npy", counts.astype(np.float32))
+        np.save(folder / "category_prior.npy", prior)
+        np.save(folder / "category_centroids.npy", clustering.centroids)
+        labels = clustering.labels if data.products else np.zeros(0, np.int32)
+        content = {
+            "names": names,
+            "sizes": np.bincount(clustering.labels, minlength=clustering.count).tolist(),
+            "aliases": {name: sorted(ids) for name, ids in _aliases(names, data.products, labels).items()},
+        }
+        (folder / "categories.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _segments(products: Sequence[Product]) -> list[list[tuple[str, ...]]]:
+    return [title_segments(product.title) for product in products]
+
+
+def _aliases(names: Sequence[str], products: Sequence[Product], labels: IntArray) -> Mapping[str, set[int]]:
+    """Case-folded names of pseudo-categories and of the shop's own categories → pseudo-category ids."""
+    aliases: dict[str, set[int]] = {name.casefold(): {index} for index, name in enumerate(names)}
+    held: dict[str, dict[int, int]] = {}
+    for product, label in zip(products, labels.tolist(), strict=False):
+        if product.category:
+            counts = held.setdefault(product.category.casefold(), {})
+            counts[label] = counts.get(label, 0) + 1
+    for category, counts in held.items():
+        total = sum(counts.values())
+        aliases.setdefault(category, set()).update(
+            label for label, count in counts.items() if count >= _ALIAS_SHARE * total
+        )
+    return aliases
+
+
+def _completions(data: ShopData, corpora: Corpora, query_categories: IntArray) -> list[Completion]:
+    entries = [
+        Completion(query.text, query.weight, int(category), Source.HISTORY)
+        for query, category in zip(data.queries, query_categories, strict=True)
+    ]
+    entries += [
+        Completion(" ".join(phrase.words), float(phrase.titles), phrase.categories[0][0], Source.CATALOG_MODEL)
+        for phrase in corpora.phrases
+    ]
+    return entries
+
+
+def _write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+    content = {
+        "words": vocabulary.words, "counts": vocabulary.counts, "categories": vocabulary.categories,
+        "rare_words": vocabulary.rare_words, "rare_counts": vocabulary.rare_counts,
+    }  # fmt: skip
+    (folder / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _write_model(folder: Path, trained: TrainedModel) -> None:
+    folder.mkdir()
+    save_file(
+        {key: value.contiguous() for key, value in trained.model.state_dict().items()}, folder / "weights.safetensors"
+    )
+    (folder / "config.json").write_text(json.dumps(trained.model.config.as_dict(), indent=1))
+    (folder / "curve.json").write_text(json.dumps(trained.curve, indent=1))
+
+
+def _metrics(catalog: TrainedModel | None, query: TrainedModel | None) -> dict[str, float]:
+    return {
+        f"{name}_held_out_log_likelihood": trained.log_likelihood
+        for name, trained in ((CATALOG_MODEL, catalog), (QUERY_MODEL, query))
+        if trained
+    }
