@@ -7,10 +7,9 @@ from config.settings import Settings
 def load_models(settings: Settings) -> Models:
     """The current artifact version. Raises ArtifactError when it cannot be served."""
     # Imported here: these bring numerical libraries along, which creating the app (and its OpenAPI) does not need.
+    from core.services.bundle import load_bundle
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
-
-    from core.services.bundle import load_bundle
 
     bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
     suggest, search = SuggestService(bundle), SearchService(bundle)

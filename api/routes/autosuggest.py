@@ -12,7 +12,6 @@ from api.errors import problem_responses
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, SuggestionItem
 from api.schemas.products import ProductCard
 from core.domain import Suggestion, SuggestQuery
-from core.text.normalize import normalize
 from database.repositories.lists import ListLog, ShownItem
 
 router = APIRouter(tags=["storefront"])
@@ -25,7 +24,7 @@ async def autosuggest(
     """Completions of what was typed so far. Empty input gives recent and trending queries."""
     begun = time.perf_counter()
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
-    nothing_typed = not normalize(body.query_prefix)
+    nothing_typed = not body.query_prefix.strip()
     reply = await complete(
         state,
         SuggestQuery(
