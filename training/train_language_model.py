@@ -19,6 +19,7 @@ from core.language_model.config import GruMnConfig, PresetSizes
 from core.language_model.corpus import Batch, Line, batches, draw
 from core.language_model.gru_mn import GruMn
 from core.text.vocabulary import Vocabulary
+from training.sampled_softmax import SampledSoftmax
 
 _PATIENCE = 2  # evaluations without a better held-out log likelihood
 _CLIP_NORM = 1.0
@@ -35,6 +36,7 @@ class TrainingPlan:
     epochs: int
     lines_per_epoch: int
     eval_every_lines: int
+    softmax_samples: int | None = None
     seed: int = 0
 
 
@@ -59,6 +61,7 @@ def plan_from(sizes: PresetSizes, vocabulary: Vocabulary, *, titles: bool, lines
         epochs=sizes.title_epochs if titles else sizes.query_epochs,
         lines_per_epoch=min(lines, sizes.max_title_lines),
         eval_every_lines=sizes.eval_every_lines,
+        softmax_samples=sizes.softmax_samples,
         seed=seed,
     )
 
@@ -84,7 +87,10 @@ def train(
     model = GruMn(plan.config)
     if initial is not None:
         _start_from(model, initial)
-    run = _Run(plan, model, folder)
+    sampled = None
+    if plan.softmax_samples and 2 * plan.softmax_samples <= vocabulary.output_size:
+        sampled = SampledSoftmax(training_lines, vocabulary, plan.softmax_samples)
+    run = _Run(plan, model, folder, sampled)
     run.resume()
     watched = held_out or training_lines[: plan.batch_size]
     steps_per_epoch = _batch_count(draw(training_lines, plan.lines_per_epoch, plan.seed), plan.batch_size)
@@ -114,8 +120,8 @@ def train(
 class _Run:
     """The state that a checkpoint holds."""
 
-    def __init__(self, plan: TrainingPlan, model: GruMn, folder: Path) -> None:
-        self.plan, self.model, self.folder = plan, model, folder
+    def __init__(self, plan: TrainingPlan, model: GruMn, folder: Path, sampled: SampledSoftmax | None) -> None:
+        self.plan, self.model, self.folder, self.sampled = plan, model, folder, sampled
         self.optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
         self.step = self.epoch = self.position = self.worse = 0
         self.best: dict[str, Any] = {key: value.clone() for key, value in model.state_dict().items()}
@@ -136,7 +142,11 @@ class _Run:
         self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = F.cross_entropy(*_logits_and_targets(self.model, batch))
+        contexts, targets = _contexts_and_targets(self.model, batch)
+        if self.sampled:
+            loss = self.sampled.loss(contexts, targets, self.model.output)
+        else:
+            loss = F.cross_entropy(self.model.output(contexts), targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP_NORM)
@@ -195,16 +205,17 @@ def log_likelihood(model: GruMn, lines: Sequence[Line], vocabulary: Vocabulary) 
     total, tokens = 0.0, 0
     with torch.inference_mode():
         for batch in batches(lines, vocabulary, 256, None):
-            logits, targets = _logits_and_targets(model, batch)
-            total -= F.cross_entropy(logits, targets, reduction="sum").item()
+            contexts, targets = _contexts_and_targets(model, batch)
+            total -= F.cross_entropy(model.output(contexts), targets, reduction="sum").item()
             tokens += targets.numel()
     return total / max(1, tokens)
 
 
-def _logits_and_targets(model: GruMn, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def _contexts_and_targets(model: GruMn, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Context vectors `(B·T, context)` and the tokens `(B·T,)` that they should predict."""
     tokens = torch.from_numpy(batch.tokens)
-    logits = model(tokens[:, :-1], torch.from_numpy(batch.category))
-    return logits.flatten(0, 1), tokens[:, 1:].flatten()
+    contexts = model.contexts(tokens[:, :-1], torch.from_numpy(batch.category))
+    return contexts.flatten(0, 1), tokens[:, 1:].flatten()
 
 
 def _rate(step: int, total: int) -> float:
@@ -222,7 +233,7 @@ def _batch_count(lines: Sequence[Line], batch_size: int) -> int:
 
 def _fingerprint(plan: TrainingPlan) -> str:
     return json.dumps([plan.config.as_dict(), plan.batch_size, plan.learning_rate, plan.epochs,
-                       plan.lines_per_epoch, plan.eval_every_lines, plan.seed])  # fmt: skip
+                       plan.lines_per_epoch, plan.eval_every_lines, plan.softmax_samples, plan.seed])  # fmt: skip
 
 
 def _start_from(model: GruMn, initial: GruMn) -> None:
