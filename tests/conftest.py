@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -58,10 +59,18 @@ def shop() -> SmallShop:
     return SmallShop()
 
 
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose database holds the small shop's catalogue, to be copied."""
+    home = tmp_path_factory.mktemp("stocked") / "home"
+    asyncio.run(fill_catalogue(Settings(storage=StorageSettings(cadence_home=home))))
+    return home
+
+
 @pytest.fixture
-def client(settings: Settings, shop: SmallShop) -> Iterator[TestClient]:
+def client(stocked: Path, settings: Settings, shop: SmallShop) -> Iterator[TestClient]:
     """The running service over a small shop."""
-    asyncio.run(fill_catalogue(settings))
+    shutil.copytree(stocked, settings.storage.cadence_home)
     with TestClient(create_app(settings, load=lambda _: shop.models())) as client:
         yield client
 

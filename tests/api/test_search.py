@@ -1,7 +1,5 @@
 """POST /search."""
 
-import asyncio
-
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
@@ -11,7 +9,6 @@ from config.settings import Settings
 from core.errors import OverloadedError
 from tests.api.calls import in_service, post, rows, start_session, state_of
 from tests.api.small_shop import SmallShop
-from tests.conftest import fill_catalogue
 
 
 def test_the_reply_has_every_field_of_the_contract(client: TestClient) -> None:
@@ -132,14 +129,11 @@ def test_what_cannot_be_is_refused_by_name(client: TestClient, change: dict[str,
     assert field in [error["field"] for error in reply.json()["errors"]]
 
 
-def test_a_product_that_left_the_catalogue_is_not_shown(settings: Settings, shop: SmallShop) -> None:
-    asyncio.run(fill_catalogue(settings))
-    with TestClient(create_app(settings, load=lambda _: shop.models())) as client:
+def test_a_product_that_left_the_catalogue_is_not_shown(client: TestClient) -> None:
+    async def remove() -> None:
+        async with state_of(client).database.transaction() as session:
+            await (await session.connection()).exec_driver_sql("DELETE FROM products WHERE product_id = 'p1'")
 
-        async def remove() -> None:
-            async with state_of(client).database.transaction() as session:
-                await (await session.connection()).exec_driver_sql("DELETE FROM products WHERE product_id = 'p1'")
-
-        in_service(client, remove)
-        products = post(client, "/search", {"query": "red"}).json()["products"]
-        assert [product["product_id"] for product in products] == ["p3"]
+    in_service(client, remove)
+    products = post(client, "/search", {"query": "red"}).json()["products"]
+    assert [product["product_id"] for product in products] == ["p3"]
