@@ -94,8 +94,8 @@ PRESETS: Mapping[Preset, PresetSizes] = {
     # batch 128, Adam. "Dropout 0.8" is read as the share kept. For a GPU.
     "paper": PresetSizes(
         embedding=300, category_embedding=100, hidden=(2000, 1500, 1000), query_attention=(1000, 750, 500),
-        title_attention=(500, 375, 250), context=500, dropout=0.2, min_count=5, max_words=200_000, softmax_samples=8_192,
-        batch_size=128,
-        learning_rate=1e-3, query_epochs=20, title_epochs=10, max_title_lines=10_000_000, eval_every_lines=500_000,
+        title_attention=(500, 375, 250), context=500, dropout=0.2, min_count=5, max_words=200_000,
+        softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_epochs=20, title_epochs=10,
+        max_title_lines=10_000_000, eval_every_lines=500_000,
     ),
 }  # fmt: skip

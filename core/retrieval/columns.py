@@ -124,12 +124,13 @@ def _price_ranges(prices: FloatArray) -> tuple[FacetRange, ...]:
     limits = sorted(
         {_round_limit(float(np.quantile(known, share))) for share in np.arange(1, _PRICE_RANGES) / _PRICE_RANGES}
     )
-    edges = [0.0, *(limit for limit in limits if known.min() < limit <= known.max())]
-    ranges = []
-    for low, high in zip(edges, [*edges[1:], None], strict=True):
+    ranges: list[FacetRange] = []
+    low = 0.0
+    for high in [*(limit for limit in limits if known.min() < limit <= known.max()), None]:
         count = int(((known >= low) & (known < (np.inf if high is None else high))).sum())
-        if count:
+        if count:  # an empty range joins the next one
             ranges.append(FacetRange(low, high, count))
+            low = high or low
     return tuple(ranges)
 
 

@@ -1,0 +1,97 @@
+"""Generation from a prefix: constraint of the half-typed word, probabilities, cached state."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from core.language_model.generate import QueryGenerator
+from tests.core.language_model.models import CATEGORIES, decoder_of, small_model, small_vocabulary
+
+VOCABULARY = small_vocabulary()
+EVERY_WORD = np.tile(np.arange(len(VOCABULARY.words)), (CATEGORIES, 1))
+
+
+@pytest.fixture
+def generator() -> QueryGenerator:
+    return QueryGenerator(decoder_of(small_model()), VOCABULARY, EVERY_WORD)
+
+
+def test_every_line_extends_what_is_typed(generator: QueryGenerator) -> None:
+    for line in generator.generate(["red"], "sh", [(0, 0.7), (2, 0.3)], limit=10, width=40):
+        assert line.words[0] == "red"
+        assert line.words[1].startswith("sh")
+
+
+def test_rare_words_complete_a_half_typed_word(generator: QueryGenerator) -> None:
+    assert {line.words[0] for line in generator.generate([], "d", [(0, 1.0)], limit=50, width=200)} == {
+        "drill", "drills", "dresser",
+    }  # fmt: skip
+
+
+def test_nothing_starts_with_it(generator: QueryGenerator) -> None:
+    assert generator.generate(["red"], "xq", [(0, 1.0)], limit=5, width=5) == []
+
+
+def test_after_a_space_a_new_word_begins(generator: QueryGenerator) -> None:
+    lines = generator.generate(["red"], "", [(1, 1.0)], limit=20, width=60)
+    assert lines and all(len(line.words) >= 2 for line in lines)
+
+
+def test_probabilities_are_those_of_the_full_model() -> None:
+    """P(w1 w2 end | starts with "s", category), by hand from the torch model's full recomputation."""
+    model = small_model()
+    generator = QueryGenerator(decoder_of(model), VOCABULARY, EVERY_WORD)
+    category = 1
+    lines = {
+        line.words: line.probability
+        for line in generator.generate([], "sh", [(category, 1.0)], limit=300, width=300, max_new_words=2)
+    }
+    bos, eos = VOCABULARY.bos_id(category), VOCABULARY.eos_id(category)
+    low, high = VOCABULARY.prefix_range("sh")
+    allowed = [eos, *range(len(VOCABULARY.words))]
+    with torch.inference_mode():
+        for first, second in itertools.product(range(low, high), range(len(VOCABULARY.words))):
+            logits = model(torch.tensor([[bos, first, second]]), torch.tensor([category]))[0]
+            p_first = torch.softmax(logits[0, low:high], 0)[first - low]  # no rare word starts with "sh"
+            p_second = torch.softmax(logits[1, allowed], 0)[1 + second]
+            p_end = torch.softmax(logits[2, allowed], 0)[0]
+            words = (VOCABULARY.words[first], VOCABULARY.words[second])
+            assert lines[words] == pytest.approx(float(p_first * p_second * p_end), rel=1e-3)
+
+
+def test_categories_add_up(generator: QueryGenerator) -> None:
+    """A text generated under two categories has the weighted sum of its probabilities."""
+    options = {"limit": 300, "width": 300, "max_new_words": 1}
+    parts = [
+        {line.words: line.probability for line in generator.generate([], "s", [(category, 1.0)], **options)}  # type: ignore[arg-type]
+        for category in (0, 1)
+    ]
+    for line in generator.generate([], "s", [(0, 0.25), (1, 0.75)], **options):  # type: ignore[arg-type]
+        expected = 0.25 * parts[0][line.words] + 0.75 * parts[1][line.words]
+        assert line.probability == pytest.approx(expected, rel=1e-4)
+
+
+def test_typed_words_are_read_once(generator: QueryGenerator) -> None:
+    """One model step for each new word of a session's prefix, none for a keystroke that only narrows the slice."""
+    categories = [(0, 0.5), (1, 0.5)]
+    steps = []
+    for words, half in [
+        ([], "r"),
+        ([], "re"),
+        (["red"], "s"),
+        (["red"], "sh"),
+        (["red", "shoe"], ""),
+        (["red", "shoe"], "l"),
+    ]:
+        generator.generate(words, half, categories, limit=3, width=3)
+        steps.append(generator.steps)
+    assert steps == [1, 1, 2, 2, 3, 3]
+
+
+def test_cached_state_changes_nothing(generator: QueryGenerator) -> None:
+    cold = QueryGenerator(decoder_of(small_model()), VOCABULARY, EVERY_WORD)
+    generator.generate(["red"], "s", [(0, 1.0)], limit=5, width=8)
+    warm = generator.generate(["red", "shoe"], "w", [(0, 0.6), (2, 0.4)], limit=5, width=8)
+    assert warm == cold.generate(["red", "shoe"], "w", [(0, 0.6), (2, 0.4)], limit=5, width=8)

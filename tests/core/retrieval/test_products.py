@@ -1,0 +1,115 @@
+"""Lexical and dense matching, filters, facets, and the index on disk."""
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.domain import FacetRange, FacetValue, Product, SearchFilters
+from core.retrieval.columns import build_columns
+from core.retrieval.lexical import build_lexical
+from core.retrieval.products import ProductIndex
+from core.retrieval.storage import load_products, save_products
+from core.text.terms import terms
+
+PRODUCTS = [
+    Product("1", "Red running shoes", brand="Fleet", category="Shoes", price=50.0, rating=4.5, in_stock=True),
+    Product("2", "Blue running shoes", brand="Fleet", category="Shoes", price=80.0, rating=3.0, in_stock=False),
+    Product("3", "Red table lamp", brand="Lumo", category="Lamps", price=20.0, attributes={"colour": "Red"}),
+    Product("4", "Oak table", category="Tables", price=float(300), created_at=datetime(2026, 1, 2, tzinfo=UTC)),
+]
+VECTORS = np.eye(4, dtype=np.float32)
+
+
+@pytest.fixture
+def index() -> ProductIndex:
+    return ProductIndex(
+        tuple(p.product_id for p in PRODUCTS), build_lexical(PRODUCTS), VECTORS, build_columns(PRODUCTS)
+    )
+
+
+def ids(index: ProductIndex, text: str, vector: np.ndarray | None = None) -> list[str]:
+    matches = index.match(terms(text), np.zeros(4, np.float32) if vector is None else vector)
+    return [index.ids[row] for row in matches.rows]
+
+
+def test_bm25_by_hand() -> None:
+    """Two documents of two and three terms: every figure of the formula written out."""
+    lexical = build_lexical([Product("a", "red lamp"), Product("b", "red oak table")])
+    scores, coverage = lexical.score(["lamp"])
+    idf = math.log(1 + (2 - 1 + 0.5) / (1 + 0.5))
+    norm = 1.2 * (1 - 0.6 + 0.6 * 2 / 2.5)
+    assert scores == pytest.approx([idf * 2.2 / (1 + norm), 0.0])
+    assert coverage == pytest.approx([1.0, 0.0])
+
+
+def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
+    assert ids(index, "running shoe")[:2] == ["1", "2"]
+    assert ids(index, "red running shoes")[0] == "1"
+    assert index.count_matching(terms("red")) == 2
+    assert index.count_matching(terms("red lamps")) == 1
+    assert index.count_matching(terms("red unicorn")) == 0
+    assert index.count_matching([]) == 0
+
+
+def test_meaning_finds_what_words_do_not(index: ProductIndex) -> None:
+    assert ids(index, "sneaker", VECTORS[1]) == ["2"]
+
+
+def test_an_unknown_word_finds_nothing(index: ProductIndex) -> None:
+    assert ids(index, "unicorn") == []
+
+
+def test_filters_are_anded_and_their_values_ored(index: ProductIndex) -> None:
+    def passing(filters: SearchFilters) -> list[int]:
+        keep = np.ones(4, bool)
+        for mask in index.columns.masks(filters).values():
+            keep &= mask
+        return np.flatnonzero(keep).tolist()
+
+    assert passing(SearchFilters(category=("shoes", "Lamps"))) == [0, 1, 2]
+    assert passing(SearchFilters(category=("Shoes", "Lamps"), brand=("Lumo",))) == [2]
+    assert passing(SearchFilters(price_min=50, price_max=80)) == [0, 1]
+    assert passing(SearchFilters(rating_min=3.5)) == [0]
+    assert passing(SearchFilters(in_stock=True)) == [0]
+    assert passing(SearchFilters(attributes={"colour": ("red",)})) == [2]
+    assert passing(SearchFilters(attributes={"size": ("9",)})) == []
+    assert passing(SearchFilters(brand=("none",))) == []
+
+
+def test_facets_count_under_all_other_filters(index: ProductIndex) -> None:
+    rows = np.arange(4, dtype=np.int32)
+    facets = index.columns.facets(rows, index.columns.masks(SearchFilters(category=("Shoes",))))
+    assert facets.category == (FacetValue("Shoes", 2), FacetValue("Lamps", 1), FacetValue("Tables", 1))
+    assert facets.brand == (FacetValue("Fleet", 2),)
+    assert facets.rating == (
+        FacetRange(4.0, None, 1),
+        FacetRange(3.0, None, 2),
+        FacetRange(2.0, None, 2),
+        FacetRange(1.0, None, 2),
+    )
+    assert sum(entry.count for entry in facets.price) == 2
+
+
+def test_price_ranges_are_half_open_and_cover_everything(index: ProductIndex) -> None:
+    ranges = index.columns.facets(np.arange(4, dtype=np.int32), {}).price
+    assert sum(entry.count for entry in ranges) == 4
+    assert [entry.high for entry in ranges[:-1]] == [entry.low for entry in ranges[1:]]
+    assert ranges[-1].high is None
+
+
+def test_saved_and_loaded_is_the_same(index: ProductIndex, tmp_path: Path) -> None:
+    save_products(PRODUCTS, VECTORS, tmp_path)
+    loaded = load_products(tmp_path)
+    assert loaded.ids == index.ids
+    for query in ("red running shoes", "table", "fleet"):
+        assert ids(loaded, query) == ids(index, query)
+    assert loaded.columns.attributes["colour"].values == ("Red",)
+    np.testing.assert_array_equal(loaded.columns.created_at, index.columns.created_at)
+
+
+def test_one_product(tmp_path: Path) -> None:
+    save_products(PRODUCTS[:1], VECTORS[:1], tmp_path)
+    assert ids(load_products(tmp_path), "shoes") == ["1"]

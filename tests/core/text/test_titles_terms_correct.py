@@ -1,0 +1,71 @@
+"""Segments and phrases of titles, terms of search, corrections."""
+
+import pytest
+
+from core.text.correct import Corrector
+from core.text.terms import terms
+from core.text.titles import phrases, title_segments
+
+
+def test_segments_of_a_title() -> None:
+    title = "LG 1.5 Ton 5 Star AC (Copper, 2023 Model) | White - Split, Wi-Fi"
+    assert title_segments(title) == [
+        ("lg", "1.5", "ton", "5", "star", "ac"), ("white",), ("split",), ("wi-fi",),
+    ]  # fmt: skip
+
+
+def test_a_title_that_is_all_parenthesis_keeps_its_words() -> None:
+    assert title_segments("(Pack of 2)") == [("pack", "of", "2")]
+    assert title_segments("!!!") == []
+
+
+def test_phrases_that_titles_share() -> None:
+    titles = [
+        title_segments(title)
+        for title in ("Simpson Strong-Tie Angle", "Simpson Strong-Tie Nails", "Oak Angle for Wood")
+    ]
+    found = phrases(titles, min_titles=2)
+    assert found == {("angle",): 2, ("simpson", "strong-tie"): 2}  # neither "simpson" nor "strong-tie" alone
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Angle Brackets", ["angl", "bracket"]),
+        ("1-gal. T-Shirts", ["1", "gal", "t", "shirt"]),
+        ("1/2 in. 5.5 18V c++ a4", ["1/2", "in", "5.5", "18v", "c++", "a4"]),
+        ("", []),
+    ],
+)
+def test_terms(text: str, expected: list[str]) -> None:
+    assert terms(text) == expected
+
+
+@pytest.fixture
+def corrector() -> Corrector:
+    return Corrector({"drill": 9.0, "drills": 2.0, "dresser": 5.0, "lamp": 7.0, "a4": 3.0, "microwave": 4.0})
+
+
+@pytest.mark.parametrize(
+    "typed, expected",
+    [("dirll", "drill"), ("dril", "drill"), ("rdill", "drill"), ("mircowaev", "microwave"), ("lmap", "lamp")],
+)
+def test_words_are_corrected(corrector: Corrector, typed: str, expected: str) -> None:
+    assert corrector.words(typed)[0].text == expected
+
+
+def test_what_is_far_short_or_numbered_is_left_alone(corrector: Corrector) -> None:
+    assert corrector.words("banana") == []
+    assert corrector.words("lp") == []
+    assert corrector.words("a5") == []
+
+
+def test_half_typed_words_are_corrected_to_beginnings(corrector: Corrector) -> None:
+    assert corrector.beginnings("dirl")[0].text.startswith("dri")
+    assert corrector.beginnings("mcirow")[0].text == "microw"
+    assert corrector.beginnings("xyz") == []
+
+
+def test_nearer_comes_before_more_frequent() -> None:
+    corrector = Corrector({"shoes": 1.0, "shirts": 100.0})
+    assert [correction.text for correction in corrector.words("shoess")] == ["shoes"]
