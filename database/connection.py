@@ -1,4 +1,4 @@
-"""The engine, its two kinds of connection and the migrations.
+"""The engines, their kinds of connection and the migrations.
 
 SQLite takes one writer at a time. Inside this process a lock queues the writers, so they never see SQLITE_BUSY from
 each other; between processes `BEGIN IMMEDIATE` and the busy timeout do the same. Readers run beside the writer (WAL).
@@ -6,26 +6,38 @@ each other; between processes `BEGIN IMMEDIATE` and the busy timeout do the same
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+T = TypeVar("T")
 _MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT_MS = (
-    5_000  # how long a writer waits for another process: longer than one bulk batch, shorter than a client
-)
+BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another process: longer than any bulk batch
+# Pages (of 4 KB) in the write-ahead log at which a commit must stop to copy them: far off, as `checkpoint` is called
+# in quiet moments; only a bulk import gets there.
+AUTOCHECKPOINT_PAGES = 10_000
 
 
 def _to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _direct_engine(url: URL) -> Engine:
+    """A connection to SQLite without an event loop in between."""
+    engine = create_engine(url.set(drivername="sqlite"), pool_size=1, max_overflow=0, json_serializer=_to_json)
+    _prepare_sqlite(engine, writes=True)
+    return engine
 
 
 def _engine(url: str, *, writes: bool) -> AsyncEngine:
@@ -46,6 +58,7 @@ def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         # FULL: a commit is on disk before it returns, which is what a 200 of /engagement promises.
         cursor.execute("PRAGMA synchronous=FULL" if writes else "PRAGMA query_only=ON")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -67,6 +80,9 @@ class Database:
         self._writing = _engine(url, writes=True)
         self._reading = _engine(url, writes=False)
         self._one_writer = asyncio.Lock()
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._direct = _direct_engine(self.url) if is_sqlite else None
+        self._direct_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
     async def migrate(self) -> None:
         """Bring the tables to the newest revision, all or nothing. A second process that migrates too waits."""
@@ -82,6 +98,20 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once its transaction is committed (and on disk).
+
+        For SQLite it runs in one thread in one go. The async driver changes threads for every step, and on a busy
+        machine each change waits for a slice of the scheduler: one commit then took 14 ms at p99 instead of 8.
+        """
+        async with self._one_writer:
+            if self._direct is None:
+                async with self._writing.begin() as connection:
+                    return await connection.run_sync(work)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._direct_thread, partial(_commit, self._direct, work)
+            )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -107,6 +137,13 @@ class Database:
         """Close every connection. The next use would open new ones."""
         await self._reading.dispose()
         await self._writing.dispose()
+        if self._direct is not None:
+            await asyncio.get_running_loop().run_in_executor(self._direct_thread, self._direct.dispose)
+
+
+def _commit(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
 
 
 def _upgrade(connection: Connection) -> None:

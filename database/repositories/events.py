@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Action, Engagement
@@ -54,6 +54,29 @@ def _row(event: Engagement, received_at: datetime, import_id: int | None) -> dic
     }
 
 
+def insert_new(
+    connection: Connection, batch: Sequence[Engagement], received_at: datetime, import_id: int | None = None
+) -> set[str]:
+    """As `EventRepository.add_many`, on a plain connection."""
+    if not batch:
+        return set()
+    statement = (
+        upsert(connection.dialect, events)
+        .on_conflict_do_nothing(index_elements=["event_id"])
+        .returning(events.c.event_id)
+    )
+    return set(connection.execute(statement, [_row(event, received_at, import_id) for event in batch]).scalars())
+
+
+def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str, str]:
+    """As `EventRepository.digests`, on a plain connection."""
+    found: dict[str, str] = {}
+    for some in chunks(event_ids):
+        rows = connection.execute(select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(some)))
+        found.update((row.event_id, row.digest) for row in rows)
+    return found
+
+
 class EventRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -62,25 +85,12 @@ class EventRepository:
         self, batch: Sequence[Engagement], received_at: datetime, import_id: int | None = None
     ) -> set[str]:
         """Append the events whose id is not there yet; returns the ids of these. The others change nothing."""
-        if not batch:
-            return set()
-        statement = (
-            upsert(self._session, events)
-            .on_conflict_do_nothing(index_elements=["event_id"])
-            .returning(events.c.event_id)
-        )
-        added = await self._session.execute(statement, [_row(event, received_at, import_id) for event in batch])
-        return set(added.scalars())
+        connection = await self._session.connection()
+        return await connection.run_sync(insert_new, batch, received_at, import_id)
 
     async def digests(self, event_ids: Sequence[str]) -> Mapping[str, str]:
         """The content digests of the known ones among these ids."""
-        found: dict[str, str] = {}
-        for some in chunks(event_ids):
-            rows = await self._session.execute(
-                select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(some))
-            )
-            found.update((row.event_id, row.digest) for row in rows)
-        return found
+        return await (await self._session.connection()).run_sync(stored_digests, event_ids)
 
     async def recent_queries(self, session_id: str, user_key: str | None, limit: int) -> list[str]:
         """The distinct queries last completed, newest first, normalised.

@@ -68,7 +68,9 @@ class ListRepository:
     async def add_many(self, batch: Sequence[ListLog]) -> None:
         """Append the lists. A request id that is there keeps its first list: storefronts may repeat a request."""
         if batch:
-            statement = upsert(self._session, list_log).on_conflict_do_nothing(index_elements=["request_id"])
+            statement = upsert(self._session.get_bind().dialect, list_log).on_conflict_do_nothing(
+                index_elements=["request_id"]
+            )
             await self._session.execute(statement, [_row(shown) for shown in batch])
 
     async def count(self) -> int:

@@ -27,7 +27,7 @@ class ProductRepository:
         """Add the products, or replace those whose id is there. Positions count up from `first_position`."""
         if not batch:
             return
-        insert = upsert(self._session, products)
+        insert = upsert(self._session.get_bind().dialect, products)
         written = [*_FIELDS, "import_id", "position"]
         replaced = {name: insert.excluded[name] for name in written if name != "product_id"}
         statement = insert.on_conflict_do_update(index_elements=["product_id"], set_=replaced)

@@ -3,22 +3,20 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 
 T = TypeVar("T")
 IDS_PER_STATEMENT = 500  # bound values of one IN list: below every database's limit, and plans stay small
 
 
-def upsert(session: AsyncSession, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(dialect: Dialect, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT. Raises NotImplementedError for other databases than these two."""
-    name = session.get_bind().dialect.name
-    if name == "sqlite":
+    if dialect.name == "sqlite":
         return sqlite.insert(table)
-    if name == "postgresql":
+    if dialect.name == "postgresql":
         return postgresql.insert(table)
-    raise NotImplementedError(f"no upsert for {name}")
+    raise NotImplementedError(f"no upsert for {dialect.name}")
 
 
 def chunks(values: Sequence[T], size: int = IDS_PER_STATEMENT) -> Iterator[Sequence[T]]:

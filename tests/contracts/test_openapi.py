@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -39,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @schema.parametrize()
 @settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_every_request_is_answered_as_documented(case: schemathesis.Case, address: str) -> None:
+def test_every_request_is_answered_as_documented(case: schemathesis.Case[Any], address: str) -> None:
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
     # Some rules are no matter of form (a time within the last day, a price range), so a well-formed request may be
     # refused; every other check applies.

@@ -5,13 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.domain import Action, Engagement
@@ -77,14 +77,14 @@ async def test_what_waits_shares_a_transaction(
     database: Database, writer: EventWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transactions = 0
-    begin = database.transaction
+    commit = database.commit
 
-    def counted() -> object:
+    async def counted(work: Callable[[Connection], object]) -> object:
         nonlocal transactions
         transactions += 1
-        return begin()
+        return await commit(work)
 
-    monkeypatch.setattr(database, "transaction", counted)
+    monkeypatch.setattr(database, "commit", counted)
     await asyncio.gather(*(writer.append(event(f"e{number}")) for number in range(300)))
     assert transactions <= 2  # the first, and all that came meanwhile
     assert await stored(database) == 300
