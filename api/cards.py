@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from api.schemas.products import ProductCard
 from core.domain import Product, SearchHit
 from database.connection import Database
-from database.repositories.products import ProductRepository
+from database.repositories.products import find_products
 
 
 async def products_by_id(database: Database, product_ids: Sequence[str]) -> Mapping[str, Product]:
     """The products as they are in the catalogue now."""
     if not product_ids:
         return {}
-    async with database.reading() as session:
-        return await ProductRepository(session).by_ids(product_ids)
+    return await database.read(lambda connection: find_products(connection, product_ids))
 
 
 def cards_below_suggestion(product_ids: Iterable[str], known: Mapping[str, Product]) -> list[ProductCard]:

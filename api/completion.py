@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.state import AppState, Models
 from core.domain import SuggestQuery, SuggestReply
 from core.text.normalize import normalize_prefix
-from database.repositories.events import EventRepository
+from database.repositories.events import find_recent_queries
 
 _RECENT = 10  # own queries offered in an empty box; the list has at most 20 lines
 
@@ -37,8 +37,8 @@ async def complete(state: AppState, query: SuggestQuery) -> SuggestReply:
 
 async def recent_queries(state: AppState, session_id: str, user_key: str | None) -> tuple[str, ...]:
     """What this session, or its signed user, completed last; newest first."""
-    async with state.database.reading() as session:
-        return tuple(await EventRepository(session).recent_queries(session_id, user_key, _RECENT))
+    read = partial(find_recent_queries, session_id=session_id, user_key=user_key, limit=_RECENT)
+    return tuple(await state.database.read(read))
 
 
 def _cache_key(models: Models, prefix: str, query: SuggestQuery) -> str:

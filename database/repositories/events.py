@@ -77,6 +77,22 @@ def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str
     return found
 
 
+def find_recent_queries(connection: Connection, session_id: str, user_key: str | None, limit: int) -> list[str]:
+    """As `EventRepository.recent_queries`, on a plain connection."""
+    own: ColumnElement[bool] = and_(events.c.session_id == session_id, events.c.user_key.is_(None))
+    if user_key is not None:
+        own = or_(own, events.c.user_key == user_key)
+    completed = events.c.action.in_([Action.SEARCH.value, Action.SUGGESTION_CLICK.value])
+    newest = (
+        select(events.c.normalized)
+        .where(own, completed, events.c.normalized.is_not(None))
+        .group_by(events.c.normalized)
+        .order_by(func.max(events.c.occurred_at).desc(), events.c.normalized)
+        .limit(limit)
+    )
+    return [text for text in connection.execute(newest).scalars() if text is not None]
+
+
 class EventRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -97,18 +113,7 @@ class EventRepository:
 
         Without a user these are the session's own events alone: a session id does not open a known user's history.
         """
-        own: ColumnElement[bool] = and_(events.c.session_id == session_id, events.c.user_key.is_(None))
-        if user_key is not None:
-            own = or_(own, events.c.user_key == user_key)
-        completed = events.c.action.in_([Action.SEARCH.value, Action.SUGGESTION_CLICK.value])
-        newest = (
-            select(events.c.normalized)
-            .where(own, completed, events.c.normalized.is_not(None))
-            .group_by(events.c.normalized)
-            .order_by(func.max(events.c.occurred_at).desc(), events.c.normalized)
-            .limit(limit)
-        )
-        return [text for text in (await self._session.execute(newest)).scalars() if text is not None]
+        return await (await self._session.connection()).run_sync(find_recent_queries, session_id, user_key, limit)
 
     async def top_queries(self, since: datetime, limit: int, min_shoppers: int) -> list[str]:
         """The queries searched by most shoppers since then, best first, normalised.

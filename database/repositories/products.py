@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import CursorResult, Row, delete, func, or_, select
+from sqlalchemy import Connection, CursorResult, Row, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Product
@@ -17,6 +17,15 @@ _COLUMNS = [products.c[name] for name in _FIELDS]
 
 def _product(row: Row[Any]) -> Product:
     return Product(**row._mapping)
+
+
+def find_products(connection: Connection, product_ids: Sequence[str]) -> dict[str, Product]:
+    """As `ProductRepository.by_ids`, on a plain connection."""
+    found: dict[str, Product] = {}
+    for some in chunks(product_ids):
+        rows = connection.execute(select(*_COLUMNS).where(products.c.product_id.in_(some)))
+        found.update((row.product_id, _product(row)) for row in rows)
+    return found
 
 
 class ProductRepository:
@@ -56,11 +65,7 @@ class ProductRepository:
 
     async def by_ids(self, product_ids: Sequence[str]) -> dict[str, Product]:
         """The known ones among these ids."""
-        found: dict[str, Product] = {}
-        for some in chunks(product_ids):
-            rows = await self._session.execute(select(*_COLUMNS).where(products.c.product_id.in_(some)))
-            found.update((row.product_id, _product(row)) for row in rows)
-        return found
+        return await (await self._session.connection()).run_sync(find_products, product_ids)
 
     async def stream(self, batch_size: int = 5_000) -> AsyncIterator[list[Product]]:
         """All products in the order of their ids, in lists of at most `batch_size`."""
