@@ -1,0 +1,118 @@
+/** The HTTP calls of this page: one session, problem documents as errors, nothing else. */
+
+const STORED_SESSION = "cadence-session";
+
+/** A request that the server refused (RFC 9457 problem) or that never reached it (code "unreachable"). */
+export class ApiError extends Error {
+  constructor({ status = 0, code = "unreachable", title = "The shop cannot be reached", detail = "" } = {}) {
+    super(detail || title);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+    this.title = title;
+    this.detail = detail;
+  }
+}
+
+let session = stored();
+let starting = null;
+
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED_SESSION));
+  } catch {
+    return null; // storage may be switched off
+  }
+}
+
+function keep(started) {
+  session = started;
+  try {
+    sessionStorage.setItem(STORED_SESSION, JSON.stringify(started));
+  } catch {
+    // a session that lasts one page view is enough
+  }
+}
+
+/** The session `{session_id, user_id, session_token}`, started on the first call. */
+export async function openSession() {
+  if (session) return session;
+  starting ??= post("/user/session/start", {}).then(keep).finally(() => {
+    starting = null;
+  });
+  await starting;
+  return session;
+}
+
+async function post(path, body, { signal, token, keepalive = false } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+      body: JSON.stringify(body),
+      signal,
+      keepalive,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError();
+  }
+  const type = response.headers.get("Content-Type") ?? "";
+  const answer = type.includes("json") ? await response.json() : null;
+  if (!response.ok || answer === null) {
+    throw new ApiError({
+      status: response.status,
+      code: answer?.code ?? "unexpected_answer",
+      title: answer?.title ?? "Something went wrong",
+      detail: answer?.detail ?? "",
+    });
+  }
+  return answer;
+}
+
+/** As `post`, within the session. A token that the server no longer knows is replaced once. */
+async function postInSession(path, body, options = {}) {
+  const { session_id, session_token } = await openSession();
+  try {
+    return await post(path, { ...body, session_id }, { ...options, token: session_token });
+  } catch (error) {
+    if (!(error instanceof ApiError) || (error.status !== 401 && error.status !== 403)) throw error;
+    session = null;
+    const fresh = await openSession();
+    return post(path, { ...body, session_id: fresh.session_id }, { ...options, token: fresh.session_token });
+  }
+}
+
+/** Completions of `prefix`, or recent and trending queries where it is empty. */
+export function autosuggest(prefix, { signal, products = 0 } = {}) {
+  const body = { query_prefix: prefix, max_suggestions: 10, include_products: products };
+  return postInSession("/autosuggest", body, { signal });
+}
+
+/** One page of products. `filters` and `requestId` may be absent. */
+export function search({ query, offset, pageSize, sort, filters, requestId }, { signal } = {}) {
+  const body = { query, max_results: pageSize, offset, sort };
+  if (filters && Object.keys(filters).length > 0) body.filters = filters;
+  if (requestId) body.request_id = requestId;
+  return postInSession("/search", body, { signal });
+}
+
+/** Tell what the shopper did. Never rejects: a lost event must not disturb the shopper. */
+export async function tell(action, { item, query, rank, requestId, additional } = {}) {
+  try {
+    const { user_id } = await openSession();
+    const event = { user_id, action_type: action, event_id: crypto.randomUUID() };
+    if (item) event.item_id = item;
+    if (query) event.query = query;
+    if (rank) event.item_rank = rank;
+    if (requestId) event.request_id = requestId;
+    if (additional) event.additional_data = additional;
+    // keepalive: the event outlives the page when the click leaves it
+    await postInSession("/engagement", event, { keepalive: true });
+    return true;
+  } catch (error) {
+    console.warn("event not recorded:", error.message);
+    return false;
+  }
+}

@@ -1,0 +1,67 @@
+/** A product's picture, or a drawn stand-in that fits its title where there is none. */
+
+import { element, svgElement } from "./dom.js";
+
+// The first line that fits a word of the title decides.
+const ICONS = [
+  ["paw", /\b(dogs?|cats?|pets?|puppy|kitten|bird|aquarium)\b/],
+  ["watch", /\bwatch(es)?\b/],
+  ["shoe", /\b(shoes?|sneakers?|boots?|sandals?|heels?|slippers?|loafers?|trainers)\b/],
+  ["sound", /\b(headphones?|earbuds?|headset|speakers?|soundbar)\b/],
+  ["music", /\b(guitar|piano|violin|ukulele|drum|microphone|karaoke|strings)\b/],
+  ["phone", /\b(phone|smartphone|iphone|tablet|charger|charging|power bank|cable|screen protector|selfie)\b/],
+  ["screen", /\b(tv|television|monitor|laptop|computer|projector|camera|cam|webcam|keyboard|mouse|router|hub|drive)\b/],
+  ["car", /\b(car|tire|dash|wiper|motor|jump starter|floor mats|truck)\b/],
+  ["gift", /\b(gift|birthday|party|balloon|christmas|greeting|photo frame)\b/],
+  ["game", /\b(toys?|games?|puzzle|blocks|doll|scooter|kit|plush|controller|water gun)\b/],
+  ["bike", /\b(bike|bicycle|helmet|treadmill|dumbbells?|yoga|tent|basketball|fishing|resistance|cooler|goggles)\b/],
+  ["food", /\b(coffee|tea|mug|chocolate|honey|pasta|granola|nuts|sauce|bars|olive oil|protein|food)\b/],
+  ["bottle", /\b(bottles?|shampoo|conditioner|serum|sunscreen|lipstick|mascara|perfume|moisturizer|detergent|vitamins?|multivitamin|gummies|makeup)\b/],
+  ["bed", /\b(bed|mattress|pillows?|sheet|comforter|duvet|blanket|crib|towels?|curtains?|rug)\b/],
+  ["lamp", /\b(lamps?|lights?|bulbs?|candle|fan|lantern)\b/],
+  ["chair", /\b(chairs?|sofa|desk|table|stools?|stand|bookshelf|dresser|nightstand|rack|stroller|furniture|mirror)\b/],
+  ["pot", /\b(fryer|pan|pot|kettle|blender|toaster|cookware|knife|containers?|espresso|maker|grill|kitchen)\b/],
+  ["tool", /\b(drill|wrench|saw|tools?|screwdriver|tape|faucet|shower|paint|lock|vacuum|inflator|shears)\b/],
+  ["leaf", /\b(garden|plants?|planter|seeds|hose|lawn|patio|outdoor|air purifier|humidifier)\b/],
+  ["book", /\b(book|notebook|planner|pens?|pencil|paper|whiteboard|calculator|cards?)\b/],
+  ["bag", /\b(bag|backpack|tote|duffel|suitcase|wallet|carrier|purse)\b/],
+  ["clothes", /\b(shirt|t-shirt|dress|hoodie|jeans|pants|shorts|skirt|jacket|coat|sweater|cardigan|leggings|blouse|bra|swimsuit|pajama|onesies|briefs|belt|polo)\b/],
+];
+
+/** A picture for a card: the shop's image, replaced by the drawn one if it does not load. */
+export function picture(product) {
+  const frame = element("div", { class: "picture" });
+  const drawn = () => frame.replaceChildren(drawing(product));
+  if (product.image_url) {
+    frame.append(
+      element("img", { src: product.image_url, alt: "", loading: "lazy", decoding: "async", onerror: drawn }),
+    );
+  } else {
+    drawn();
+  }
+  return frame;
+}
+
+function drawing(product) {
+  const title = product.title.toLowerCase();
+  const name = ICONS.find(([, words]) => words.test(title))?.[0] ?? "box";
+  const hash = hashed(product.category ?? product.title);
+  const own = hashed(product.title);
+  const drawn = svgElement(
+    "svg",
+    { class: "drawing", viewBox: "0 0 200 200", preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
+    svgElement("rect", { class: "drawing-ground", width: 200, height: 200 }),
+    svgElement("circle", { class: "drawing-shape", cx: 30 + (own % 140), cy: 20 + ((own >> 8) % 60), r: 62 }),
+    svgElement("circle", { class: "drawing-shape", cx: 20 + ((own >> 4) % 160), cy: 150 + ((own >> 12) % 50), r: 46 }),
+    svgElement("use", { class: "drawing-icon", href: `/static/icons.svg#${name}`, x: 55, y: 55, width: 90, height: 90 }),
+  );
+  drawn.style.setProperty("--hue", String(hash % 360)); // through the CSSOM, which the content policy allows
+  return drawn;
+}
+
+/** A small stable hash of a text (FNV-1a), ≥ 0. */
+function hashed(text) {
+  let value = 0x811c9dc5;
+  for (const char of text) value = Math.imul(value ^ char.codePointAt(0), 0x01000193);
+  return value >>> 0;
+}
