@@ -5,12 +5,15 @@ import sys
 import time
 import uuid
 
+import structlog
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
 from api.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -65,7 +68,9 @@ class RequestContext:
         try:
             await self._app(scope, receive, complete)
         finally:
-            self._metrics.request(_endpoint(scope), status, (time.perf_counter() - begun) * 1_000)
+            milliseconds = (time.perf_counter() - begun) * 1_000
+            self._metrics.request(_endpoint(scope), status, milliseconds)
+            _log.debug("request", endpoint=_endpoint(scope), status=status, ms=milliseconds, request_id=request_id)
 
 
 def _endpoint(scope: Scope) -> str:
