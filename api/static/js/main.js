@@ -10,6 +10,7 @@ import { SearchBox } from "./search-box.js";
 
 const PAGE_SIZE = 24;
 const SUGGESTED_PRODUCTS = 3;
+const SHOWN_TRENDING = 8;
 const SHOP_NAME = document.title;
 
 const at = (id) => document.getElementById(id);
@@ -193,9 +194,15 @@ function open(product, rank, requestId) {
 async function showTrending() {
   try {
     const answer = await autosuggest("");
-    const entries = answer.items.slice(0, 8).map((item, index) =>
-      element("li", {}, element("button", { class: "chip", type: "button", onclick: () => chooseTrending(item, index + 1, answer) }, item.text)),
-    );
+    // Numbered before the recent ones go: a rank says where the server put it.
+    const ranked = answer.items.map((item, index) => ({ item, rank: index + 1 }));
+    const entries = ranked
+      .filter(({ item }) => item.source === "trending")
+      .slice(0, SHOWN_TRENDING)
+      .map(({ item, rank }) => {
+        const choose = () => chooseTrending(item, rank, answer);
+        return element("li", {}, element("button", { class: "chip", type: "button", onclick: choose }, item.text));
+      });
     at("trending-list").replaceChildren(...entries);
     at("trending").hidden = entries.length === 0;
   } catch {

@@ -28,6 +28,20 @@ const ICONS = [
   ["clothes", /\b(shirt|t-shirt|dress|hoodie|jeans|pants|shorts|skirt|jacket|coat|sweater|cardigan|leggings|blouse|bra|swimsuit|pajama|onesies|briefs|belt|polo)\b/],
 ];
 
+// Colours that titles name: hue in degrees and saturation in percent of the drawing.
+const COLOURS = [
+  [/\b(core black|black|charcoal|graphite|gr[ae]y|silver|chrome|stainless steel|white|clear)\b/, 215, 8],
+  [/\b(navy|blue|indigo|denim)\b/, 215, 42],
+  [/\b(teal|turquoise|aqua)\b/, 180, 36],
+  [/\b(green|sage|olive|mint|forest)\b/, 135, 26],
+  [/\b(yellow|gold|mustard|lemon|honey|brass)\b/, 44, 56],
+  [/\b(orange|terracotta|copper|amber|coral)\b/, 22, 54],
+  [/\b(red|burgundy|ruby|berry)\b/, 355, 46],
+  [/\b(pink|rose|blush|mauve)\b/, 338, 46],
+  [/\b(purple|lavender|violet)\b/, 270, 36],
+  [/\b(brown|tan|beige|oak|walnut|wood|cream|ivory|natural|khaki|espresso|rustic|coffee|chocolate)\b/, 32, 28],
+];
+
 /** A picture for a card: the shop's image, replaced by the drawn one if it does not load. */
 export function picture(product) {
   const frame = element("div", { class: "picture" });
@@ -45,8 +59,10 @@ export function picture(product) {
 function drawing(product) {
   const title = product.title.toLowerCase();
   const name = ICONS.find(([, words]) => words.test(title))?.[0] ?? "box";
-  const hash = hashed(product.category ?? product.title);
   const own = hashed(product.title);
+  const named = COLOURS.find(([words]) => words.test(title));
+  // Without a colour in its title, a product gets one near its category's.
+  const [hue, saturation] = named ? named.slice(1) : [(hashed(product.category ?? title) + (own % 50)) % 360, 34];
   const drawn = svgElement(
     "svg",
     { class: "drawing", viewBox: "0 0 200 200", preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true" },
@@ -55,7 +71,8 @@ function drawing(product) {
     svgElement("circle", { class: "drawing-shape", cx: 20 + ((own >> 4) % 160), cy: 150 + ((own >> 12) % 50), r: 46 }),
     svgElement("use", { class: "drawing-icon", href: `/static/icons.svg#${name}`, x: 55, y: 55, width: 90, height: 90 }),
   );
-  drawn.style.setProperty("--hue", String(hash % 360)); // through the CSSOM, which the content policy allows
+  drawn.style.setProperty("--hue", String(hue)); // through the CSSOM, which the content policy allows
+  drawn.style.setProperty("--saturation", `${saturation}%`);
   return drawn;
 }
 

@@ -1,7 +1,7 @@
 /** What stands in the list below the search box: suggestions, and products for the best of them. */
 
 import { element, icon } from "./dom.js";
-import { cut, counted, price } from "./format.js";
+import { cut, price, whole } from "./format.js";
 import { picture } from "./picture.js";
 
 const SOURCES = {
@@ -65,10 +65,15 @@ function suggestionOption(item, id) {
       item.category ? element("span", { class: "suggestion-category" }, ` in ${item.category}`) : null,
     ),
     Number.isInteger(item.product_count)
-      ? element("span", { class: "suggestion-count" }, counted(item.product_count, "product"))
+      ? element("span", { class: "suggestion-count" }, whole(item.product_count), productWord(item.product_count))
       : null,
     element("span", { class: `badge badge-${item.source}`, title: source.title }, source.badge),
   );
+}
+
+/** Small screens show the bare number (styles.css). */
+function productWord(count) {
+  return element("span", {}, count === 1 ? " product" : " products");
 }
 
 function productOption(product, id) {
