@@ -14,6 +14,7 @@ from config.settings import SecuritySettings, Settings, StorageSettings, documen
 from database.connection import Database
 from database.repositories.products import ProductRepository
 from tests.api.small_shop import PRODUCTS, SmallShop
+from tests.trained_shop import TrainedShop, make_trained_shop
 
 ADMIN_KEY = "an-admin-key-for-tests"
 
@@ -90,3 +91,9 @@ async def fill_catalogue(settings: Settings) -> None:
 
 def in_ci() -> bool:
     return bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
+    """A small generated shop, imported and trained by the real command line. Read only: copy its home to change it."""
+    return make_trained_shop(tmp_path_factory.mktemp("trained"))

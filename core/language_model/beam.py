@@ -44,7 +44,7 @@ class Hypothesis:
 
 def beam_search(
     first: Expansion[State],
-    root_scores: FloatArray,
+    root_scores: npt.NDArray[np.floating],
     step: Step[State],
     *,
     width: int,

@@ -154,7 +154,12 @@ class Decoder:
 
     def log_probs(self, state: DecoderState) -> FloatArray:
         """Log probabilities of every next token, `(N, output_size)`."""
-        return log_softmax(state.context @ self._output.T + self._output_bias)
+        return log_softmax(self.logits(state, 0, self.config.output_size))
+
+    def logits(self, state: DecoderState, low: int, high: int) -> FloatArray:
+        """Logits of the tokens `low` … `high − 1`, `(N, high − low)`: comparable among each other, not normalised."""
+        result: FloatArray = state.context @ self._output[low:high].T + self._output_bias[low:high]
+        return result
 
     def _shortlist_output(self, category: int, ids: bytes) -> tuple[FloatArray, FloatArray]:
         chosen = np.frombuffer(ids, np.int64)

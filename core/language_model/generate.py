@@ -12,6 +12,7 @@ from core.language_model.decoder import Decoder, DecoderState, log_softmax, stac
 from core.text.vocabulary import Vocabulary
 
 _FIRST_CHOICES = 256  # candidates kept for the half-typed word
+_MERGED_AWAY = 4  # hypotheses more than asked for: the same text may come from several categories
 _CACHED_STATES = 20_000  # ~10 kB each at the small preset
 
 
@@ -68,7 +69,13 @@ class QueryGenerator:
             return []
         weights = np.log(np.array([weight for _, weight in categories], np.float32))
         found = beam_search(
-            first, weights, self._step, width=width, limit=2 * limit, max_steps=new_words + 1, deadline=deadline
+            first,
+            weights,
+            self._step,
+            width=width,
+            limit=limit + _MERGED_AWAY,
+            max_steps=new_words + 1,
+            deadline=deadline,
         )
         return self._merge(words, [category for category, _ in categories], found)[:limit]
 
@@ -116,9 +123,10 @@ class QueryGenerator:
         rare_low, rare_high = self._vocabulary.rare_prefix_range(half)
         if low == high and rare_low == rare_high:
             return None
-        every = self._decoder.log_probs(state)
-        rare = every[:, [self._vocabulary.rare_id]] + self._rare_log_share[rare_low:rare_high]
-        slice_ = log_softmax(np.concatenate([every[:, low:high], rare], 1))
+        # Renormalised over the slice, the rest of the vocabulary cancels out and need not be computed.
+        rare_id = self._vocabulary.rare_id
+        rare = self._decoder.logits(state, rare_id, rare_id + 1) + self._rare_log_share[rare_low:rare_high]
+        slice_ = log_softmax(np.concatenate([self._decoder.logits(state, low, high), rare], 1))
         ids = np.concatenate([np.arange(low, high), self._vocabulary.input_size + np.arange(rare_low, rare_high)])
         if len(ids) > _FIRST_CHOICES:
             best = np.argpartition(-slice_.max(0), _FIRST_CHOICES)[:_FIRST_CHOICES]

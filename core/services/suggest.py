@@ -70,7 +70,7 @@ class SuggestService:
         if len(candidates) < query.limit:
             known = {candidate.text for candidate in candidates}
             for form, penalty in corrected_forms(typed, self._bundle.vocabulary, self._bundle.corrector):
-                if time.perf_counter() >= deadline and candidates:
+                if len(candidates) >= query.limit or (candidates and time.perf_counter() >= deadline):
                     break
                 for candidate in self._candidates(form, query.limit, allowed, deadline):
                     if candidate.text not in known and not candidate.text.startswith(typed.text):

@@ -90,7 +90,7 @@ def test_deadline_returns_what_is_finished() -> None:
 
 
 def test_nothing_allowed_gives_nothing() -> None:
-    nothing = Expansion(np.full((1, 4), -np.inf, np.float32), TOKENS[None], (None,))
+    nothing: Expansion[State] = Expansion(np.full((1, 4), -np.inf, np.float32), TOKENS[None], (None,))
     assert beam_search(nothing, np.zeros(1), step, width=4, limit=4, max_steps=3) == []
 
 

@@ -65,10 +65,10 @@ def test_categories_add_up(generator: QueryGenerator) -> None:
     """A text generated under two categories has the weighted sum of its probabilities."""
     options = {"limit": 300, "width": 300, "max_new_words": 1}
     parts = [
-        {line.words: line.probability for line in generator.generate([], "s", [(category, 1.0)], **options)}  # type: ignore[arg-type]
+        {line.words: line.probability for line in generator.generate([], "s", [(category, 1.0)], **options)}
         for category in (0, 1)
     ]
-    for line in generator.generate([], "s", [(0, 0.25), (1, 0.75)], **options):  # type: ignore[arg-type]
+    for line in generator.generate([], "s", [(0, 0.25), (1, 0.75)], **options):
         expected = 0.25 * parts[0][line.words] + 0.75 * parts[1][line.words]
         assert line.probability == pytest.approx(expected, rel=1e-4)
 

@@ -26,9 +26,9 @@ def naive_layer(layer: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
     """The formulas of the paper, written out position by position for one row `(T, I)`."""
     weight = dict(layer.named_parameters())
     hidden = weight["memory_candidate.weight"].shape[0]
-    u_z, u_r, u_o = weight["input_gates.weight"].split(hidden)
-    b_z, b_r, b_o = weight["input_gates.bias"].split(hidden)
-    w_z, w_r = weight["memory_gates.weight"].split(hidden)
+    u_z, u_r, u_o = torch.split(weight["input_gates.weight"], hidden)
+    b_z, b_r, b_o = torch.split(weight["input_gates.bias"], hidden)
+    w_z, w_r = torch.split(weight["memory_gates.weight"], hidden)
     tape: list[torch.Tensor] = []
     memory = torch.zeros(hidden)
     for x_t in x:

@@ -1,0 +1,37 @@
+"""A small shop that is really imported and trained, made once for all tests that need a published version."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_generation.shop import GeneratedShop, generate_shop
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCTS, QUERIES = 500, 1_500
+
+
+@dataclass(frozen=True)
+class TrainedShop:
+    """`home` holds the database and one published version made from `files`."""
+
+    home: Path
+    files: GeneratedShop
+
+
+def train(home: Path, *options: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Runs the training command line on `home` with the tiny preset."""
+    command = [sys.executable, "-m", "training.train_models", "--home", str(home), "--preset", "tiny", *options]
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CADENCE_HOME")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"training failed:\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def make_trained_shop(folder: Path) -> TrainedShop:
+    files = generate_shop(folder / "files", products=PRODUCTS, queries=QUERIES)
+    home = folder / "home"
+    train(home, "--catalog", str(files.catalog), "--queries", str(files.queries))
+    return TrainedShop(home, files)
