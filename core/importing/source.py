@@ -18,6 +18,7 @@ ROW = "__row"  # 1 is the first row after the header
 BROKEN = "__broken"  # why a row is not a row of this table, or null
 
 _DELIMITERS = "\t,;|"
+_NO_DELIMITER = "\x1f"  # for a single column: its commas are text ("red shoes, size 9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ def _open(path: Path, compression: Compression, head: bytes) -> Source:
 
 
 def _delimiter(path: Path, first_line: bytes) -> str:
-    """The file's name decides for TSV; otherwise the most frequent candidate of the header line."""
+    """The file's name decides for TSV; otherwise the most frequent candidate of the header line, if there is any."""
     if ".tsv" in path.name.lower() and b"\t" in first_line:
         return "\t"
     counts = {delimiter: first_line.count(delimiter.encode()) for delimiter in _DELIMITERS}
     best = max(counts, key=lambda delimiter: counts[delimiter])
-    return best if counts[best] else ","
+    return best if counts[best] else _NO_DELIMITER
 
 
 def _from_parquet(data: Path | bytes) -> Source:

@@ -84,6 +84,16 @@ async function postInSession(path, body, options = {}) {
   }
 }
 
+/** A random UUID (RFC 9562, version 4). Browsers keep `crypto.randomUUID` for https and localhost. */
+function randomId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 /** Completions of `prefix`, or recent and trending queries where it is empty. */
 export function autosuggest(prefix, { signal, products = 0 } = {}) {
   const body = { query_prefix: prefix, max_suggestions: 10, include_products: products };
@@ -102,7 +112,7 @@ export function search({ query, offset, pageSize, sort, filters, requestId }, { 
 export async function tell(action, { item, query, rank, requestId, additional } = {}) {
   try {
     const { user_id } = await openSession();
-    const event = { user_id, action_type: action, event_id: crypto.randomUUID() };
+    const event = { user_id, action_type: action, event_id: randomId() };
     if (item) event.item_id = item;
     if (query) event.query = query;
     if (rank) event.item_rank = rank;

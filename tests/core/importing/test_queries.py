@@ -22,6 +22,11 @@ def test_three_queries_are_a_log(tmp_path: Path) -> None:
     assert not report.judged
 
 
+def test_commas_in_a_single_column_are_text(tmp_path: Path) -> None:
+    frame, _ = read_queries(write(tmp_path, "query", "red shoes, size 9", '"tv, 55"" wide"', "lamp"))
+    assert frame["query"].to_list() == ["red shoes, size 9", 'tv, 55" wide', "lamp"]
+
+
 def test_counts(tmp_path: Path) -> None:
     good = [f"query {number},{number + 1}" for number in range(100)]
     frame, report = read_queries(
