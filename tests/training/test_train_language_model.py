@@ -31,7 +31,7 @@ def lines() -> list[Line]:
 @pytest.fixture
 def plan(vocabulary: Vocabulary, lines: list[Line]) -> TrainingPlan:
     made = plan_from(PRESETS["tiny"], vocabulary, titles=False, lines=len(lines), seed=3)
-    return dataclasses.replace(made, epochs=6, batch_size=16, eval_every_lines=64)
+    return dataclasses.replace(made, epochs=20, batch_size=16, learning_rate=1e-2, eval_every_lines=256)
 
 
 def test_learns_words_and_category(
