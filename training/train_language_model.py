@@ -58,7 +58,9 @@ def plan_from(sizes: PresetSizes, vocabulary: Vocabulary, *, titles: bool, lines
         ),
         batch_size=sizes.batch_size,
         learning_rate=sizes.learning_rate,
-        epochs=sizes.title_epochs if titles else sizes.query_epochs,
+        epochs=sizes.title_epochs
+        if titles
+        else max(1, min(sizes.query_epochs, sizes.max_query_lines // max(1, lines))),
         lines_per_epoch=min(lines, sizes.max_title_lines),
         eval_every_lines=sizes.eval_every_lines,
         softmax_samples=sizes.softmax_samples,

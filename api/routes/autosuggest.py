@@ -75,5 +75,6 @@ def _item(suggestion: Suggestion, *, explain: bool) -> SuggestionItem:
         source=suggestion.source,
         highlights=list(suggestion.highlights),
         score=suggestion.score,
+        corrected=suggestion.corrected,
         **asked,
     )

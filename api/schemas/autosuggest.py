@@ -27,6 +27,7 @@ class SuggestionItem(ResponseBody):
     source: Source
     highlights: list[tuple[int, int]] = Field(description="half-open ranges of `text` that were typed, in UTF-16 units")
     score: float = Field(description="in [0, 1], descending")
+    corrected: bool = Field(description="it corrects what was typed instead of extending it")
     explain: Mapping[str, object] | None = None
 
 

@@ -11,6 +11,7 @@ log and k / (W + k) · p from the models. Much evidence trusts the log, an unsee
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
 from core.language_model.generate import QueryGenerator
@@ -80,6 +81,8 @@ class SuggestService:
                         candidates.append(candidate)
         corrected_at = time.perf_counter()
         ranked = self._rank(candidates, query.limit)
+        for better, candidate in pairwise(ranked):  # what stands lower for another reason is not scored above
+            candidate.probability = min(candidate.probability, better.probability)
         suggestions = tuple(self._suggestion(candidate, typed, query.explain) for candidate in ranked)
         finished = time.perf_counter()
         stages = {
