@@ -98,12 +98,7 @@ def open_current(artifacts: Path) -> ArtifactFolder:
     if version is None:
         raise ArtifactError(f"nothing is published in {artifacts}: run `python run_demo.py --prepare-only` first")
     path = artifacts / version
-    try:
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"artifact {version}: its manifest cannot be read ({error})") from error
-    if manifest.get("format") != FORMAT:
-        raise ArtifactError(f"artifact {version} has format {manifest.get('format')}, this program reads {FORMAT}")
+    manifest = read_manifest(artifacts, version)
     present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()} - {_MANIFEST}
     if extra := present - manifest["files"].keys():
         raise ArtifactError(f"artifact {version} holds a file that its manifest does not list: {min(extra)}")
@@ -114,6 +109,17 @@ def open_current(artifacts: Path) -> ArtifactFolder:
         if file.stat().st_size != expected["bytes"] or _sha256(file) != expected["sha256"]:
             raise ArtifactError(f"artifact {version}: {name} is not the file that was published")
     return ArtifactFolder(path, manifest)
+
+
+def read_manifest(artifacts: Path, version: str) -> Mapping[str, Any]:
+    """A version's manifest; its files are not looked at. Raises ArtifactError when it cannot be read."""
+    try:
+        manifest = json.loads((artifacts / version / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"artifact {version}: its manifest cannot be read ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ArtifactError(f"artifact {version} was not written in format {FORMAT}, the one this program reads")
+    return manifest
 
 
 def _sha256(path: Path) -> str:

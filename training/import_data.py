@@ -91,13 +91,21 @@ class Importer:
                     else:
                         await QueryLogRepository(session).delete_import(entry.id)
 
+    async def _known(self, kind: str, path: Path, name: str) -> bool:
+        """Whether this very file is in the database already; a file that is absent is an InputFileError."""
+        if not path.is_file():  # noqa: ASYNC240  # a command line has nothing else to do meanwhile
+            raise InputFileError(f"there is no file {path}")
+        digest = await _sha256(path)
+        async with self._database.reading() as session:
+            known = await ImportRepository(session).is_complete(kind, digest, self._mapping.get(kind, {}))
+        if known:
+            self._steps.say(f"[dim]{name}: imported before[/dim]")
+        return known
+
     async def _begin(self, kind: str, path: Path, name: str) -> int | None:
         digest = await _sha256(path)
         async with self._database.transaction() as session:
-            import_id = await ImportRepository(session).begin(kind, name, digest, self._mapping.get(kind, {}))
-        if import_id is None:
-            self._steps.say(f"[dim]{name}: imported before[/dim]")
-        return import_id
+            return await ImportRepository(session).begin(kind, name, digest, self._mapping.get(kind, {}))
 
     async def _finish(self, import_id: int, report: ImportReport) -> None:
         async with self._database.transaction() as session:
@@ -106,6 +114,8 @@ class Importer:
             self._steps.say(f"[dim]{line}[/dim]")
 
     async def _catalog(self, path: Path, name: str) -> None:
+        if await self._known("catalog", path, name):
+            return
         frame, report = read_catalog(path, self._mapping.get("catalog"))
         import_id = await self._begin("catalog", path, name)
         if import_id is None:
@@ -120,6 +130,8 @@ class Importer:
         await self._finish(import_id, report)
 
     async def _queries(self, path: Path, name: str) -> None:
+        if await self._known("queries", path, name):
+            return
         frame, report = read_queries(path, self._mapping.get("queries"))
         import_id = await self._begin("queries", path, name)
         if import_id is None:
@@ -134,6 +146,8 @@ class Importer:
         await self._finish(import_id, report)
 
     async def _events(self, path: Path) -> None:
+        if await self._known("events", path, path.name):
+            return
         frame, report = read_events(path, self._mapping.get("events"))
         import_id = await self._begin("events", path, path.name)
         if import_id is None:

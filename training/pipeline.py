@@ -6,7 +6,6 @@ A run is named by a fingerprint of everything it depends on, and works below `<h
 again, it takes up what is there; when a published version carries the fingerprint, there is nothing to do.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -29,14 +28,13 @@ from core.language_model.gru_mn import GruMn
 from core.retrieval.completion import Completion, build_completions
 from core.retrieval.storage import save_completions, save_products
 from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
-from core.text.embedding import PACKAGED_MODEL, Encoder, FloatArray, embed_cached
+from core.text.embedding import Encoder, FloatArray, embed_cached
 from core.text.titles import title_segments
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
 from training.corpora import Corpora, TextLine, build_corpora, encoded
 from training.progress import Steps
 from training.train_language_model import TrainedModel, plan_from, train
 
-_VERSION = 1  # of this pipeline: raised when the same data would give another artifact
 _SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
 _ALIAS_SHARE = 0.1  # a shop's category stands for the clusters that hold this share of its products
 
@@ -47,14 +45,6 @@ class ShopData:
 
     products: Sequence[Product]
     queries: Sequence[WeightedQuery]
-    sources: tuple[str, ...]  # hashes of the imported files
-
-
-def fingerprint(data: ShopData, preset: Preset, embedding_model: str | None, seed: int) -> str:
-    """Names everything that a version depends on, in 16 hexadecimal digits."""
-    parts = [_VERSION, sorted(data.sources), preset, embedding_model or PACKAGED_MODEL, seed]
-    parts += [len(data.products), len(data.queries)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 class Pipeline:
@@ -64,19 +54,11 @@ class Pipeline:
         self._home, self._preset, self._embedding_model = home, preset, embedding_model
         self._steps, self._seed = steps, seed
 
-    def published(self, data: ShopData) -> str | None:
-        """The current version if it was made from exactly this."""
-        folder = self._home / "artifacts"
-        version = artifacts.current_version(folder)
-        if version is None:
-            return None
-        manifest = artifacts.open_current(folder).manifest
-        wanted = fingerprint(data, self._preset, self._embedding_model, self._seed)
-        return version if manifest["fingerprint"] == wanted else None
+    def run(self, data: ShopData, name: str) -> str:
+        """Trains and publishes under the fingerprint `name`; returns the new version.
 
-    def run(self, data: ShopData) -> str:
-        """Trains and publishes; returns the new version. Raises ValueError for a shop without a single word."""
-        name = fingerprint(data, self._preset, self._embedding_model, self._seed)
+        Raises ValueError for a shop without a single word.
+        """
         work = self._home / "work" / name
         work.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(self._embedding_model)

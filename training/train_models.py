@@ -23,8 +23,8 @@ from database.repositories.imports import ImportRepository
 from database.repositories.products import ProductRepository
 from database.repositories.query_log import QueryLogRepository
 from training.import_data import Importer, InputFiles
-from training.pipeline import Pipeline, ShopData
 from training.progress import Steps
+from training.versions import fingerprint, published
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -66,24 +66,26 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
         importer = Importer(database, UserKeys(user_hash_key(home)), split_mapping(options.map), steps)
         files = InputFiles(options.catalog, options.queries, options.events)
         await importer.run(files, home / "data" / "generated")
-        data = await _shop_data(database)
+        async with database.reading() as session:
+            imports = await ImportRepository(session).completed()
+            counts = await ProductRepository(session).count(), await QueryLogRepository(session).count()
+        sources = [f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports]
+        embedding_model = settings.models.embedding_model
+        wanted = fingerprint(sources, *counts, options.preset, embedding_model, options.seed)
+        version = published(home, wanted)
+        if version:
+            steps.say(f"[dim]version {version} is up to date[/dim]")
+            return
+        # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
+        from training.pipeline import Pipeline, ShopData
+
+        async with database.reading() as session:
+            products = [product async for batch in ProductRepository(session).stream() for product in batch]
+            queries = await QueryLogRepository(session).weighted()
     finally:
         await database.dispose()
-    pipeline = Pipeline(home, options.preset, settings.models.embedding_model, steps, options.seed)
-    version = pipeline.published(data)
-    if version:
-        steps.say(f"[dim]version {version} is up to date[/dim]")
-    else:
-        pipeline.run(data)
-
-
-async def _shop_data(database: Database) -> ShopData:
-    async with database.reading() as session:
-        products = [product async for batch in ProductRepository(session).stream() for product in batch]
-        queries = await QueryLogRepository(session).weighted()
-        imports = await ImportRepository(session).completed()
-    sources = tuple(f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports)
-    return ShopData(products, queries, sources)
+    pipeline = Pipeline(home, options.preset, embedding_model, steps, options.seed)
+    pipeline.run(ShopData(products, queries), wanted)
 
 
 if __name__ == "__main__":

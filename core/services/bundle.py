@@ -20,6 +20,7 @@ from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
+from core.text.terms import terms_of_normalized
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
@@ -37,7 +38,8 @@ class Bundle:
     category_names: tuple[str, ...]
     category_aliases: Mapping[str, frozenset[int]]  # case-folded names, ours and the shop's → pseudo-category ids
     predictor: CategoryPredictor
-    corrector: Corrector
+    known_words: frozenset[str]  # spelt as the catalogue spells them; of the log's, without a catalogue
+    corrector: Corrector  # towards these
     query_model: QueryGenerator | None
     catalog_model: QueryGenerator | None
     completions: CompletionIndex
@@ -76,7 +78,8 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
     if counts.shape != (len(vocabulary.words), vocabulary.categories):
         raise ArtifactError(f"artifact {folder.version}: category counts do not fit the vocabulary")
     listed = shortlists(counts, SHORTLIST_WORDS)
-    has_products = folder.has(f"{PRODUCTS}/ids.json")
+    products = load_products(folder.path / PRODUCTS) if folder.has(f"{PRODUCTS}/ids.json") else None
+    known = _known_words(vocabulary, products)
     return Bundle(
         version=folder.version,
         manifest=folder.manifest,
@@ -84,16 +87,27 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         category_names=tuple(categories["names"]),
         category_aliases={name: frozenset(ids) for name, ids in categories["aliases"].items()},
         predictor=CategoryPredictor(vocabulary, counts, np.load(folder.path / "category_prior.npy")),
-        corrector=Corrector(
-            dict(zip(vocabulary.words, vocabulary.counts, strict=True))
-            | dict(zip(vocabulary.rare_words, vocabulary.rare_counts, strict=True))
-        ),
+        known_words=frozenset(known),
+        corrector=Corrector(known),
         query_model=_model(folder, QUERY_MODEL, vocabulary, listed),
         catalog_model=_model(folder, CATALOG_MODEL, vocabulary, listed),
         completions=load_completions(folder.path / COMPLETIONS),
-        products=load_products(folder.path / PRODUCTS) if has_products else None,
-        encoder=_encoder(folder, embedding_model) if has_products else None,
+        products=products,
+        encoder=_encoder(folder, embedding_model) if products else None,
     )
+
+
+def _known_words(vocabulary: Vocabulary, products: ProductIndex | None) -> dict[str, float]:
+    """Words with their counts. A log holds misspellings; what no product holds does not count as spelt right."""
+    words = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
+    words |= dict(zip(vocabulary.rare_words, vocabulary.rare_counts, strict=True))
+    if products is None:
+        return words
+    return {
+        word: count
+        for word, count in words.items()
+        if all(term in products.lexical for term in terms_of_normalized(word))
+    }
 
 
 def _model(

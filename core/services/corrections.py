@@ -1,13 +1,13 @@
 """What was typed, in words, and what may have been meant instead."""
 
-from collections.abc import Iterator
+from collections.abc import Container
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 
 from core.text.correct import Corrector
 from core.text.vocabulary import Vocabulary
 
-_FORMS = 3
+_READINGS = 3
 _DROPPED = 2  # edits that leaving out a word, or the end of one, counts for
 
 
@@ -34,50 +34,61 @@ class Typed:
         return cls(" ".join((*words, half)), words, half)
 
 
-def corrected_forms(typed: Typed, vocabulary: Vocabulary, corrector: Corrector) -> list[tuple[Typed, int]]:
-    """At most three other readings of `typed` with their edits, fewest first; none where every word is known.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Another reading of what was typed; `dropped`: some of it fits nothing and was left out."""
 
-    An unknown word becomes its nearest known ones, an unknown beginning its nearest known beginnings. Where nothing is
-    near, the end that fits no word is left out, then the word.
+    typed: Typed
+    edits: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    text: str
+    edits: int = 0
+    dropped: bool = False
+
+
+def readings(typed: Typed, known: Container[str], vocabulary: Vocabulary, corrector: Corrector) -> list[Reading]:
+    """At most three other readings of `typed`, the nearest first; none where every word is known.
+
+    A word outside `known` becomes its nearest known ones, a beginning that no word has its nearest known beginnings.
+    Where nothing is near, the end that fits no word is left out, then the word.
     """
-    choices: list[list[tuple[str, int]]] = []
+    choices: list[list[_Choice]] = []
     for word in typed.words:
-        if word in vocabulary:
-            choices.append([(word, 0)])
+        if word in known:
+            choices.append([_Choice(word)])
             continue
-        near = [(correction.text, correction.edits) for correction in corrector.words(word, 2)]
-        choices.append(near or [("", _DROPPED)])
-    half_choices = _half_choices(typed.half, vocabulary, corrector)
-    forms = []
-    for *words, (half, half_edits) in product(*choices, half_choices):
-        kept = tuple(word for word, _ in words if word)
-        edits = sum(count for _, count in words) + half_edits
-        if edits and (kept or half):
-            forms.append((Typed.of(kept, half), edits))
-    return list(islice(_distinct(sorted(forms, key=lambda form: form[1])), _FORMS))
+        near = [_Choice(correction.text, correction.edits) for correction in corrector.words(word, 2)]
+        choices.append(near or [_Choice("", _DROPPED, dropped=True)])
+    choices.append(_half_choices(typed.half, vocabulary, corrector))
+    found: dict[str, Reading] = {}
+    for combination in product(*choices):
+        *words, half = combination
+        kept = Typed.of(tuple(choice.text for choice in words if choice.text), half.text)
+        edits = sum(choice.edits for choice in combination)
+        if edits and kept.text.strip():
+            reading = Reading(kept, edits, any(choice.dropped for choice in combination))
+            if kept.text not in found or edits < found[kept.text].edits:
+                found[kept.text] = reading
+    return sorted(found.values(), key=lambda reading: (reading.dropped, reading.edits))[:_READINGS]
 
 
-def _half_choices(half: str, vocabulary: Vocabulary, corrector: Corrector) -> list[tuple[str, int]]:
+def _half_choices(half: str, vocabulary: Vocabulary, corrector: Corrector) -> list[_Choice]:
     if not half or _begins_a_word(half, vocabulary):
-        return [(half, 0)]
-    near = [(correction.text, correction.edits) for correction in corrector.beginnings(half)]
+        return [_Choice(half)]
+    near = [_Choice(correction.text, correction.edits) for correction in corrector.beginnings(half)]
     if near:
         return near
     for length in range(len(half) - 1, 0, -1):
         if _begins_a_word(half[:length], vocabulary):
-            return [(half[:length], _DROPPED + len(half) - length)]
-    return [("", _DROPPED + len(half))]
+            return [_Choice(half[:length], _DROPPED + len(half) - length, dropped=True)]
+    return [_Choice("", _DROPPED + len(half), dropped=True)]
 
 
 def _begins_a_word(half: str, vocabulary: Vocabulary) -> bool:
     low, high = vocabulary.prefix_range(half)
     rare_low, rare_high = vocabulary.rare_prefix_range(half)
     return low < high or rare_low < rare_high
-
-
-def _distinct(forms: list[tuple[Typed, int]]) -> Iterator[tuple[Typed, int]]:
-    seen = set()
-    for form, edits in forms:
-        if form.text not in seen:
-            seen.add(form.text)
-            yield form, edits

@@ -16,7 +16,7 @@ from itertools import pairwise
 from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
 from core.language_model.generate import QueryGenerator
 from core.services.bundle import Bundle
-from core.services.corrections import Typed, corrected_forms
+from core.services.corrections import Reading, Typed, readings
 from core.services.highlight import highlights
 from core.text.normalize import normalize, normalize_prefix
 from core.text.terms import terms_of_normalized
@@ -28,6 +28,7 @@ CATEGORIES = 3
 BEAM_WIDTH = 16
 _CORRECTED_PENALTY = 0.1  # per edit, among corrections; everything literal comes before them anyway
 _RECENT_AT_MOST = 3
+_LITERAL_BESIDE_CORRECTED = 2
 
 
 @dataclass(slots=True)
@@ -68,19 +69,14 @@ class SuggestService:
             return SuggestReply((), (), {})
         candidates = self._candidates(typed, query.limit, allowed, deadline)
         literal_at = time.perf_counter()
-        if len(candidates) < query.limit:
-            known = {candidate.text for candidate in candidates}
-            for form, penalty in corrected_forms(typed, self._bundle.vocabulary, self._bundle.corrector):
-                if len(candidates) >= query.limit or (candidates and time.perf_counter() >= deadline):
-                    break
-                for candidate in self._candidates(form, query.limit, allowed, deadline):
-                    if candidate.text not in known and not candidate.text.startswith(typed.text):
-                        known.add(candidate.text)
-                        candidate.probability *= _CORRECTED_PENALTY**penalty
-                        candidate.corrected = True
-                        candidates.append(candidate)
+        others = readings(typed, self._bundle.known_words, self._bundle.vocabulary, self._bundle.corrector)
+        misspelt = (
+            bool(others) and not others[0].dropped and any(w not in self._bundle.known_words for w in typed.words)
+        )
+        if misspelt or len(candidates) < query.limit:
+            candidates += self._corrections(typed, others, candidates, query.limit, allowed, deadline)
         corrected_at = time.perf_counter()
-        ranked = self._rank(candidates, query.limit)
+        ranked = self._rank(candidates, query.limit, misspelt)
         for better, candidate in pairwise(ranked):  # what stands lower for another reason is not scored above
             candidate.probability = min(candidate.probability, better.probability)
         suggestions = tuple(self._suggestion(candidate, typed, query.explain) for candidate in ranked)
@@ -123,6 +119,29 @@ class SuggestService:
             _add(merged, entry.text, Source.CATALOG_MODEL, share, entry.category)
         return sorted(merged.values(), key=lambda candidate: (-candidate.probability, candidate.text))
 
+    def _corrections(
+        self,
+        typed: Typed,
+        others: Sequence[Reading],
+        literal: Sequence[Candidate],
+        limit: int,
+        allowed: frozenset[int] | None,
+        deadline: float,
+    ) -> list[Candidate]:
+        """Completions of the other readings that do not extend what was typed, at most about `limit`."""
+        known = {candidate.text for candidate in literal}
+        found: list[Candidate] = []
+        for reading in others:
+            if len(found) >= limit or ((literal or found) and time.perf_counter() >= deadline):
+                break
+            for candidate in self._candidates(reading.typed, limit, allowed, deadline):
+                if candidate.text not in known and not candidate.text.startswith(typed.text):
+                    known.add(candidate.text)
+                    candidate.probability *= _CORRECTED_PENALTY**reading.edits
+                    candidate.corrected = True
+                    found.append(candidate)
+        return found
+
     def _models(self) -> list[tuple[Source, QueryGenerator, float]]:
         """The models that this shop has with their shares, which sum to 1."""
         bundle = self._bundle
@@ -134,14 +153,26 @@ class SuggestService:
         single = [(Source.QUERY_MODEL, bundle.query_model), (Source.CATALOG_MODEL, bundle.catalog_model)]
         return [(source, model, 1.0) for source, model in single if model is not None]
 
-    def _rank(self, candidates: Iterable[Candidate], limit: int) -> list[Candidate]:
-        """Literal before corrected; within each, what finds a product before what does not, then by probability."""
-        ordered = sorted(candidates, key=lambda candidate: (candidate.corrected, -candidate.probability))[: 3 * limit]
+    def _rank(self, candidates: Sequence[Candidate], limit: int, misspelt: bool) -> list[Candidate]:
+        """Literal lines, then corrected ones; within each, what finds a product first, then by probability.
+
+        After a misspelt word it is the other way round, and two literal lines stay for the shopper who meant it.
+        """
+        ordered = sorted(candidates, key=lambda candidate: (candidate.corrected, -candidate.probability))
+        literal = [candidate for candidate in ordered if not candidate.corrected][: 2 * limit]
+        corrected = [candidate for candidate in ordered if candidate.corrected][: 2 * limit]
+        for part in (literal, corrected):
+            self._count_products(part)
+            part.sort(key=lambda candidate: candidate.product_count == 0)  # stable; None without a catalogue
+        if misspelt and corrected:
+            kept = literal[:_LITERAL_BESIDE_CORRECTED]
+            return (corrected[: limit - len(kept)] + kept)[:limit]
+        return (literal + corrected)[:limit]
+
+    def _count_products(self, candidates: Iterable[Candidate]) -> None:
         if self._bundle.products is not None:
-            for candidate in ordered:
+            for candidate in candidates:
                 candidate.product_count = self._bundle.products.count_matching(terms_of_normalized(candidate.text))
-            ordered.sort(key=lambda candidate: (candidate.corrected, candidate.product_count == 0))  # stable
-        return ordered[:limit]
 
     def _empty_box(self, query: SuggestQuery, allowed: frozenset[int] | None, started: float) -> SuggestReply:
         """Own recent queries, then what many shoppers look for now, then the head of the log."""
@@ -158,9 +189,7 @@ class SuggestService:
                     _add(rows, entry.text, source, 0.5 * entry.weight / weight, entry.category)
         rows.pop("", None)
         shown = list(rows.values())[: query.limit]
-        if self._bundle.products is not None:
-            for candidate in shown:
-                candidate.product_count = self._bundle.products.count_matching(terms_of_normalized(candidate.text))
+        self._count_products(shown)
         suggestions = tuple(self._suggestion(candidate, None, query.explain) for candidate in shown)
         stages = {"empty_box": 1e3 * (time.perf_counter() - started)}
         return SuggestReply(suggestions, self._cards(suggestions, query.include_products), stages)

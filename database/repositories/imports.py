@@ -29,12 +29,7 @@ class ImportRepository:
 
     async def begin(self, kind: str, file_name: str, sha256: str, mapping: Mapping[str, str]) -> int | None:
         """The id of a new running import, or None when this very file, mapped so, is completely imported already."""
-        same = await self._session.execute(
-            select(imports.c.mapping).where(
-                imports.c.kind == kind, imports.c.sha256 == sha256, imports.c.state == "complete"
-            )
-        )
-        if any(known == dict(mapping) for known in same.scalars()):
+        if await self.is_complete(kind, sha256, mapping):
             return None
         added = await self._session.execute(
             insert(imports)
@@ -49,6 +44,15 @@ class ImportRepository:
             .returning(imports.c.id)
         )
         return int(added.scalar_one())
+
+    async def is_complete(self, kind: str, sha256: str, mapping: Mapping[str, str]) -> bool:
+        """Whether this very file, mapped so, is completely imported."""
+        same = await self._session.execute(
+            select(imports.c.mapping).where(
+                imports.c.kind == kind, imports.c.sha256 == sha256, imports.c.state == "complete"
+            )
+        )
+        return any(known == dict(mapping) for known in same.scalars())
 
     async def finish(self, import_id: int, report: Mapping[str, object]) -> None:
         """Mark an import as complete. Raises LookupError for an id that is not there."""

@@ -7,12 +7,11 @@ import pytest
 
 from core.domain import SearchFilters, SearchQuery, SortOrder, Source, SuggestQuery, SuggestReply
 from core.services.bundle import Bundle, load_bundle
-from core.services.corrections import Typed, corrected_forms
+from core.services.corrections import Typed, readings
 from core.services.highlight import highlights
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
 from core.text.normalize import normalize
-from core.text.terms import terms
 from tests.trained_shop import TrainedShop
 
 
@@ -179,7 +178,21 @@ def test_highlights(typed: str, text: str, expected: tuple[tuple[int, int], ...]
 
 
 def test_known_words_have_no_other_reading(bundle: Bundle) -> None:
-    word = bundle.vocabulary.words[-1]
-    typed = Typed.parse(word)
-    assert typed is not None and corrected_forms(typed, bundle.vocabulary, bundle.corrector) == []
-    assert terms(word)
+    word = sorted(bundle.known_words)[-1]
+    typed = Typed.parse(f"{word} ")
+    assert typed is not None and readings(typed, bundle.known_words, bundle.vocabulary, bundle.corrector) == []
+
+
+def test_a_misspelt_word_is_corrected_first_and_kept_last(suggest: SuggestService) -> None:
+    found = ask(suggest, "runnign sh").suggestions
+    assert found[0].text.startswith("running sh") and found[0].corrected
+    literal = [line for line in found if not line.corrected]
+    assert len(literal) <= 2 and found[-len(literal) or len(found) :] == tuple(literal)
+
+
+def test_what_fits_nothing_is_left_out_at_the_end(bundle: Bundle) -> None:
+    typed = Typed.parse("running zzzqqq shoes qqx")
+    assert typed is not None
+    found = readings(typed, bundle.known_words, bundle.vocabulary, bundle.corrector)
+    assert found and all(reading.dropped for reading in found)
+    assert found[0].typed.words == ("running", "shoes")

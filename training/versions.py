@@ -1,0 +1,31 @@
+"""Which version a shop's data calls for, decided without loading data or models, so that nothing to do is quick."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import artifacts
+from core.language_model.config import Preset
+from core.text.embedding import PACKAGED_MODEL
+
+_PIPELINE = 1  # raised when the same data would give another artifact
+
+
+def fingerprint(
+    sources: Sequence[str], products: int, queries: int, preset: Preset, embedding_model: str | None, seed: int
+) -> str:
+    """Names everything that a version depends on, in 16 hexadecimal digits.
+
+    `sources` are the hashes of the imported files, `products` and `queries` how many rows the database holds of each.
+    """
+    parts = [_PIPELINE, sorted(sources), products, queries, preset, embedding_model or PACKAGED_MODEL, seed]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def published(home: Path, wanted: str) -> str | None:
+    """The current version if it carries the fingerprint `wanted`. Its files are verified when it is served."""
+    version = artifacts.current_version(home / "artifacts")
+    if version is None:
+        return None
+    return version if artifacts.read_manifest(home / "artifacts", version).get("fingerprint") == wanted else None
