@@ -164,10 +164,15 @@ export class SearchBox {
     if (some && key) this.move(key === "ArrowDown" ? 1 : -1);
   }
 
-  close() {
+  /** Drop the answer that is on its way. */
+  cancel() {
     clearTimeout(this.timer);
     this.request?.abort();
-    this.sequence += 1; // an answer on its way must not open the list again
+    this.sequence += 1;
+  }
+
+  close() {
+    this.cancel(); // a late answer must not open the list again
     this.popup.hidden = true;
     this.input.setAttribute("aria-expanded", "false");
     this.activate(-1);
@@ -175,6 +180,7 @@ export class SearchBox {
 
   /** One option down or up; beyond either end lies the input itself. */
   move(step) {
+    this.cancel(); // the list must not change under the arrows: what is seen is what Enter chooses
     const places = this.options.length + 1;
     this.activate(((this.active + 1 + step + places) % places) - 1);
   }
