@@ -51,6 +51,7 @@ class EventWriter:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.lists_dropped = 0  # queue full, or not writable
+        self.events_lost = 0  # of those nobody waits for
         self._database = database
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
@@ -89,6 +90,24 @@ class EventWriter:
 
         Raises like `append`, conflicts aside.
         """
+        return await self._enqueue(events)
+
+    def append_soon(self, event: Engagement) -> None:
+        """Write one event without waiting for it; it goes with the next commit. One that fails is counted.
+
+        Raises OverloadedError when too many wait.
+        """
+        self._enqueue([event]).add_done_callback(self._count_lost)
+
+    async def flush_events(self) -> None:
+        """Returns when every event handed over before is settled."""
+        await self._enqueue([])
+
+    def _count_lost(self, outcome: "asyncio.Future[list[Appended]]") -> None:
+        if outcome.cancelled() or outcome.exception() is not None:
+            self.events_lost += 1
+
+    def _enqueue(self, events: Sequence[Engagement]) -> "asyncio.Future[list[Appended]]":
         if not self._tasks or self._closing.is_set():
             raise OverloadedError("the service is stopping")
         if self._events_waiting + len(events) > MAX_EVENTS_WAITING:
@@ -97,7 +116,7 @@ class EventWriter:
         self._waiting.append(waiting)
         self._events_waiting += len(events)
         self._has_events.set()
-        return await waiting.outcome
+        return waiting.outcome
 
     def log_list(self, shown: ListLog) -> None:
         """Write a shown list some time soon. When too many wait, this one is dropped and counted."""

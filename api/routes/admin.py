@@ -37,7 +37,7 @@ async def stats(state: State) -> StatsResponse:
         data=await _data(state.database),
         trending_queries=len(state.trending.queries),
         lists_dropped=state.writer.lists_dropped,
-        degraded=dict(metrics.counts),
+        degraded={**metrics.counts, "search_events_lost": state.writer.events_lost},
     )
 
 

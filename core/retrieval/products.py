@@ -17,10 +17,12 @@ from core.text.embedding import FloatArray
 IntArray = npt.NDArray[np.int32]
 
 LEXICAL_SHARE = 0.6
-COVERAGE_FLOOR = 0.4  # a product that holds this share of the query's idf is a result
+ENOUGH = 24  # products that hold every term: a page of them, and no other is needed
+COVERAGE_FLOOR = 0.4  # otherwise a product that holds this share of the query's idf is a result
 SIMILARITY_FLOOR = 0.5  # and so is one whose title is this near in meaning
 _DENSE_AT_MOST = 200
 _NEAREST = 20
+_UNRELATED = 0.35  # below this cosine a title has nothing to do with a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +58,27 @@ class ProductIndex:
     def match(self, terms: Sequence[str], vector: FloatArray) -> Matches:
         """The result set for a query's terms and its unit vector `(D,)`.
 
-        A product belongs to it when it holds most of the query's terms by idf, or is among the nearest in meaning
-        above a similarity floor; where no product does, it is the few nearest by either measure.
+        A product belongs to it when it holds all terms of the query (where few do: a good part of them by idf), or is
+        among the nearest in meaning above a similarity floor; where no product does, it is the few nearest there are.
         """
         scores, coverage = self.lexical.score(terms)
         similarity = np.maximum(self.vectors @ vector, 0)
         near = np.flatnonzero(similarity >= SIMILARITY_FLOOR)
         if len(near) > _DENSE_AT_MOST:
             near = near[_largest(similarity[near], _DENSE_AT_MOST)]
-        chosen = coverage >= COVERAGE_FLOOR
+        holding = coverage > 1 - 1e-5
+        holding_all = int(holding.sum())
+        chosen = holding if holding_all >= ENOUGH else coverage >= COVERAGE_FLOOR
         chosen[near] = True
-        if not chosen.any():  # nothing is near enough: the nearest there are
+        if not chosen.any():  # nothing is near enough: the nearest there are, if they have anything to do with it
             chosen[_largest(scores, _NEAREST)] = True
-            chosen[_largest(similarity, _NEAREST)] = True
+            chosen[_largest(np.where(similarity >= _UNRELATED, similarity, 0), _NEAREST)] = True
         rows = np.flatnonzero(chosen).astype(np.int32)
         lexical = scores[rows] / max(float(scores.max(initial=0)), 1e-9)
         dense = similarity[rows].astype(np.float32)
         scaled = dense / max(float(dense.max(initial=0)), 1e-9)
         fused = (LEXICAL_SHARE * lexical + (1 - LEXICAL_SHARE) * scaled).astype(np.float32)
         order = np.lexsort((rows, -fused))
-        holding_all = int((coverage[rows] > 1 - 1e-5).sum())
         return Matches(rows[order], fused[order], lexical[order], dense[order], holding_all)
 
 

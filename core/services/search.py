@@ -80,7 +80,9 @@ class SearchService:
                 "facets": 1e3 * (time.perf_counter() - matched_at),
             },
             corrected_query=spelled if spelled != text else None,
-            relaxed=None if matches.holding_all else "no product has every word: showing the nearest ones",
+            relaxed=None
+            if matches.holding_all or not len(matches.rows)
+            else "no product has every word: showing the nearest ones",
         )
 
     def _vector(self, text: str, encoder: Encoder) -> FloatArray:

@@ -27,6 +27,7 @@ def test_the_reply_has_every_field_of_the_contract(client: TestClient) -> None:
         "source": "history",
         "highlights": [[0, 5]],
         "score": 0.5,
+        "corrected": False,
     }
     assert "products" not in body
 

@@ -4,9 +4,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
+import database.writer
 from api.main import create_app
 from config.settings import Settings
-from core.errors import OverloadedError
 from tests.api.calls import in_service, post, rows, start_session, state_of
 from tests.api.small_shop import SmallShop
 
@@ -53,6 +53,7 @@ def test_a_completed_query_is_remembered_once_for_its_first_page(client: TestCli
     first = post(client, "/search", {"query": "Red Shoes"}, session).json()
     post(client, "/search", {"query": "Red Shoes", "offset": 1, "request_id": first["request_id"]}, session)
     post(client, "/search", {"query": "nothing like this"}, session)
+    in_service(client, state_of(client).writer.flush_events)
     [event] = rows(client, "SELECT action, query, normalized, session_id, user_key, request_id FROM events")
     assert (event.action, event.query, event.normalized) == ("search", "Red Shoes", "red shoes")
     assert (event.session_id, event.request_id) == (first["session_id"], first["request_id"])
@@ -72,14 +73,19 @@ def test_a_search_is_answered_though_its_event_cannot_be_written(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = state_of(client)
-    for error in (OverloadedError("full"), OperationalError("INSERT", {}, Exception("disk full"))):
 
-        async def fail(*_: object, error: Exception = error) -> bool:
-            raise error
+    async def fail(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("disk full"))
 
-        monkeypatch.setattr(state.writer, "append", fail)
+    with monkeypatch.context() as broken:
+        broken.setattr(state.writer, "_commit", fail)
         assert post(client, "/search", {"query": "red"}).status_code == 200
-    assert state.metrics.counts["search_events_lost"] == 2
+        with pytest.raises(OperationalError):
+            in_service(client, state.writer.flush_events)
+    with monkeypatch.context() as full:
+        full.setattr(database.writer, "MAX_EVENTS_WAITING", 0)
+        assert post(client, "/search", {"query": "red"}).status_code == 200
+    assert state.writer.events_lost == 2
 
 
 def test_without_a_catalogue_search_says_so_and_suggestions_work(settings: Settings) -> None:
