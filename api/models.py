@@ -31,8 +31,6 @@ def load_models(settings: Settings) -> Models:
 
 def _one_thread_per_request() -> None:
     """Requests already run side by side: splitting their small products over cores costs more than it gains."""
-    import torch
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")
-    torch.set_num_threads(1)

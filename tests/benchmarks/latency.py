@@ -82,10 +82,10 @@ def _measure(client: httpx.Client, prefixes: list[str], queries: list[str]) -> T
 
     runs: list[tuple[str, Callable[[str], httpx.Response], Iterable[str]]] = [
         ("GET /health (the floor)", lambda _: client.get("/health"), queries),
+        ("POST /engagement", engage, queries),
         ("POST /autosuggest, uncached", suggest, prefixes),
         ("POST /autosuggest, cached", suggest, prefixes),
         ("POST /search, uncached", search, queries),
-        ("POST /engagement", engage, queries),
     ]
     table = Table("endpoint", "requests", "p50 ms", "p99 ms", "p50 / floor")
     floor = 0.0

@@ -1,5 +1,7 @@
 """Suggestions and search over a shop that was really trained."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from core.services.highlight import highlights
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
 from core.text.normalize import normalize
-from tests.trained_shop import TrainedShop
+from tests.trained_shop import ROOT, TrainedShop
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +198,18 @@ def test_what_fits_nothing_is_left_out_at_the_end(bundle: Bundle) -> None:
     found = readings(typed, bundle.known_words, bundle.vocabulary, bundle.corrector)
     assert found and all(reading.dropped for reading in found)
     assert found[0].typed.words == ("running", "shoes")
+
+
+def test_serving_needs_no_torch(trained_shop: TrainedShop) -> None:
+    """A worker without torch in memory starts seconds sooner and 200 MB smaller."""
+    program = (
+        "import sys, time, pathlib; from core.domain import *; from core.services.bundle import load_bundle;"
+        "from core.services.search import SearchService; from core.services.suggest import SuggestService;"
+        "bundle = load_bundle(pathlib.Path(sys.argv[1]));"
+        "SuggestService(bundle).suggest(SuggestQuery('sh'), time.perf_counter() + 1);"
+        "SearchService(bundle).search(SearchQuery('shoes'));"
+        "print(sorted({'torch', 'transformers', 'sklearn', 'numba'} & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-c", program, str(trained_shop.home / "artifacts")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
