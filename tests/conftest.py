@@ -16,6 +16,9 @@ from database.repositories.products import ProductRepository
 from tests.api.small_shop import PRODUCTS, SmallShop
 from tests.trained_shop import TrainedShop, make_trained_shop
 
+# Idle OpenMP threads, here and in what the tests start, sleep instead of spinning on a busy machine's cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ADMIN_KEY = "an-admin-key-for-tests"
 
 

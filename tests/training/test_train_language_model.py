@@ -1,6 +1,7 @@
 """Training: it learns, it stops, and a broken run ends as an unbroken one."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from training.sampled_softmax import SampledSoftmax
 from training.train_language_model import TrainingPlan, log_likelihood, plan_from, train
 
 WORDS = {f"word{index:02d}": 10.0 for index in range(20)}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small lose by being split over cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
