@@ -1,16 +1,20 @@
 """The way of a keystroke: cache, else compute within the deadline, else say that too many wait."""
 
 import time
+from contextlib import suppress
 from functools import partial
 
 from pydantic import TypeAdapter, ValidationError
 
 from api.state import AppState, Models
 from core.domain import SuggestQuery, SuggestReply
+from core.errors import OverloadedError
 from core.text.normalize import normalize_prefix
 from database.repositories.events import find_recent_queries
 
 _RECENT = 10  # own queries offered in an empty box; the list has at most 20 lines
+
+_RECENT_WAIT_SECONDS = 0.05  # for events on their way to disk, usually a few milliseconds
 
 _reply = TypeAdapter(SuggestReply)
 
@@ -37,6 +41,8 @@ async def complete(state: AppState, query: SuggestQuery) -> SuggestReply:
 
 async def recent_queries(state: AppState, session_id: str, user_key: str | None) -> tuple[str, ...]:
     """What this session, or its signed user, completed last; newest first."""
+    with suppress(OverloadedError):
+        await state.writer.flush_events(_RECENT_WAIT_SECONDS)  # a search just made is among them
     read = partial(find_recent_queries, session_id=session_id, user_key=user_key, limit=_RECENT)
     return tuple(await state.database.read(read))
 

@@ -63,6 +63,7 @@ def test_an_empty_box_offers_what_many_search(client: TestClient) -> None:
     for number in range(5):
         post(client, "/search", {"query": "rain jacket", "session_id": f"shopper-{number}"})
         post(client, "/search", {"query": "red jacket", "session_id": "always the same"})
+    in_service(client, state_of(client).writer.flush_events)
     in_service(client, state_of(client).trending.refresh)
     items = post(client, "/autosuggest", {"query_prefix": ""}).json()["items"]
     assert [item["text"] for item in items if item["source"] == "trending"] == ["rain jacket"]

@@ -80,8 +80,7 @@ def test_a_search_is_answered_though_its_event_cannot_be_written(
     with monkeypatch.context() as broken:
         broken.setattr(state.writer, "_commit", fail)
         assert post(client, "/search", {"query": "red"}).status_code == 200
-        with pytest.raises(OperationalError):
-            in_service(client, state.writer.flush_events)
+        in_service(client, state.writer.flush_events)
     with monkeypatch.context() as full:
         full.setattr(database.writer, "MAX_EVENTS_WAITING", 0)
         assert post(client, "/search", {"query": "red"}).status_code == 200

@@ -177,6 +177,7 @@ def test_the_numbers_add_up(client: TestClient, admin: dict[str, str]) -> None:
     post(client, "/search", {"query": "red"})
     client.request("FOO", "/search")
     client.get("/a/secret/path")
+    in_service(client, state_of(client).writer.flush_events)
     stats = client.get("/admin/stats", headers=admin).json()
     assert stats["requests_total"] == 6
     assert stats["requests_by_status"] == {"200": 4, "405": 1, "404": 1}
