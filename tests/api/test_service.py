@@ -15,7 +15,7 @@ from api.main import create_app
 from api.metrics import WINDOW, Latencies
 from config.settings import ServingSettings, Settings, StorageSettings
 from core.errors import ArtifactError
-from tests.api.calls import post, raw_post, state_of
+from tests.api.calls import in_service, post, raw_post, state_of
 from tests.api.small_shop import SmallShop
 
 
