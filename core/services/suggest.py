@@ -19,7 +19,7 @@ from core.services.bundle import Bundle
 from core.services.corrections import Reading, Typed, readings
 from core.services.highlight import highlights
 from core.text.normalize import normalize, normalize_prefix
-from core.text.terms import terms_of_normalized
+from core.text.terms import repeats_a_term, terms_of_normalized
 
 MODEL_EVIDENCE = 20.0  # k of the blend, in completions
 QUERY_MODEL_SHARE = 0.6  # of the models' probability; the catalogue model has the rest
@@ -28,6 +28,7 @@ CATEGORIES = 3
 BEAM_WIDTH = 16
 _CORRECTED_PENALTY = 0.1  # per edit, among corrections; everything literal comes before them anyway
 _RECENT_AT_MOST = 3
+_SPARE = 4  # generated lines more than needed: some repeat a word and are left out
 _LITERAL_BESIDE_CORRECTED = 2
 
 
@@ -108,11 +109,11 @@ class SuggestService:
             if merged and time.perf_counter() >= deadline:
                 break
             generated = model.generate(
-                typed.words, typed.half, categories, limit=limit, width=BEAM_WIDTH, deadline=deadline
+                typed.words, typed.half, categories, limit=limit + _SPARE, width=BEAM_WIDTH, deadline=deadline
             )
             for line in generated:
                 text = " ".join(line.words)
-                if text != typed.text:
+                if text != typed.text and not repeats_a_term(text):
                     _add(merged, text, source, (1 - evidence) * share * line.probability, line.category)
         for entry in phrases:
             share = (1 - evidence) * PHRASE_SHARE * entry.weight / phrase_weight

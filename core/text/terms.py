@@ -27,3 +27,9 @@ def terms_of_normalized(text: str) -> list[str]:
         stemmer = _local.stemmer = Stemmer.Stemmer("english")
     stems: list[str] = stemmer.stemWords(_PARTS.findall(text))
     return stems
+
+
+def repeats_a_term(text: str) -> bool:
+    """Whether a word of the normalised `text` comes again, be it in another form; numbers may (`4 x 4`)."""
+    named = [term for term in terms_of_normalized(text) if term.isalpha() and len(term) > 1]
+    return len(set(named)) < len(named)

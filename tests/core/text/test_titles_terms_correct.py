@@ -3,7 +3,7 @@
 import pytest
 
 from core.text.correct import Corrector
-from core.text.terms import terms
+from core.text.terms import repeats_a_term, terms
 from core.text.titles import phrases, title_segments
 
 
@@ -39,6 +39,14 @@ def test_phrases_that_titles_share() -> None:
 )
 def test_terms(text: str, expected: list[str]) -> None:
     assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [("mens shoes shoe", True), ("washing machine wash", True), ("4 x 4 post", False), ("red running shoes", False)],
+)
+def test_repeats(text: str, expected: bool) -> None:
+    assert repeats_a_term(text) == expected
 
 
 @pytest.fixture
