@@ -14,6 +14,7 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,13 +58,23 @@ def ensure_environment(requirement_files: list[Path], torch_index: str | None = 
         if python.exists() and key in installed:
             continue
         need_space(ROOT, FREE_BYTES_FOR_VENV if not installed else FREE_BYTES_FOR_HOME)
-        if not python.exists():
+        if not installed and not has_pip(python):
             say(f"making {VENV.name}")
-            run_step([sys.executable, "-m", "venv", str(VENV)], "the environment could not be made")
+            shutil.rmtree(VENV, ignore_errors=True)  # one that was interrupted while it was made
+            hint = "the environment could not be made (Debian and Ubuntu need the package python3-venv)"
+            run_step([sys.executable, "-m", "venv", str(VENV)], hint)
         install(python, file, torch_index)
         kept = [line for line in installed if not line.startswith(key.partition(" ")[0] + " ")]
         stamp.write_text("\n".join([*kept, key]) + "\n", encoding="utf-8")
     return python
+
+
+def has_pip(python: Path) -> bool:
+    """Whether the environment is there and whole enough to install into."""
+    if not python.exists():
+        return False
+    command = [str(python), "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def install(python: Path, file: Path, torch_index: str | None) -> None:
@@ -96,6 +107,8 @@ def need_space(folder: Path, needed: int) -> None:
 
 def need_port(host: str, port: int) -> None:
     """Raises SetupError when nothing can listen there."""
+    if not 1 <= port <= 65_535:
+        raise SetupError(f"--port {port}: a port is a number from 1 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if os.name != "nt":
@@ -149,7 +162,8 @@ def serve(python: Path, options: argparse.Namespace, environment: dict[str, str]
     if options.host in ("127.0.0.1", "localhost", "::1"):
         environment.setdefault("ALLOW_UNSIGNED_USERS", "true")
     command = [str(python), "-m", "uvicorn", "api.main:app", "--host", options.host, "--port", str(options.port)]
-    url = f"http://localhost:{options.port}"
+    everywhere = options.host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
+    url = f"http://{'localhost' if everywhere else options.host}:{options.port}"
     server = subprocess.Popen([*command, "--no-access-log", "--no-server-header"], cwd=ROOT, env=environment)
     announcer = threading.Thread(target=announce, args=(server, url, options), daemon=True)
     announcer.start()
@@ -186,8 +200,14 @@ def admin_key(python: Path, home: str, environment: dict[str, str]) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def interrupt(*_: object) -> None:
+    """A polite request to end ends what was started as well, like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, interrupt)
     options.home = str(Path(options.home).expanduser().resolve())
     try:
         for name in ("catalog", "queries", "events"):

@@ -12,7 +12,6 @@ def load_models(settings: Settings) -> Models:
     from core.services.suggest import SuggestService
 
     bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
-    _one_thread_per_request()
     suggest, search = SuggestService(bundle), SearchService(bundle)
 
     def warm_up() -> None:
@@ -27,10 +26,3 @@ def load_models(settings: Settings) -> Models:
         search=search.search,
         warm_up=warm_up,
     )
-
-
-def _one_thread_per_request() -> None:
-    """Requests already run side by side: splitting their small products over cores costs more than it gains."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")

@@ -18,6 +18,9 @@ def main(arguments: list[str]) -> int:
     except SetupError as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\n✗ interrupted", file=sys.stderr)
+        return 130
     return subprocess.run([str(python), "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
 
 

@@ -65,14 +65,19 @@ class Importer:
             await ImportRepository(session).forget_incomplete()
         async with self._database.reading() as session:
             earlier = await ImportRepository(session).completed()
+        kinds = {entry.kind for entry in earlier} & {"catalog", "queries"}
         if not files:
-            if earlier and not all(entry.file_name.startswith(_GENERATED) for entry in earlier):
+            if kinds and not all(entry.file_name.startswith(_GENERATED) for entry in earlier if entry.kind in kinds):
+                return
+            if len(kinds) == 2:
                 return
             with self._steps.step("Generating a shop"):
                 await _generate(generated)
             await self._catalog(generated / "catalog.csv", _GENERATED + "catalogue")
             await self._queries(generated / "queries.csv", _GENERATED + "queries")
             return
+        if not files.catalog and not files.queries and not kinds:
+            raise InputFileError("--events alone is not enough: give --catalog or --queries as well")
         # Read before anything is removed: a bad file must not cost the shop that is there.
         if files.catalog:
             await self._catalog(files.catalog, files.catalog.name)
@@ -80,7 +85,8 @@ class Importer:
             await self._queries(files.queries, files.queries.name)
         if files.events:
             await self._events(files.events)
-        await self._remove_generated()
+        if files.catalog or files.queries:
+            await self._remove_generated()
 
     async def _remove_generated(self) -> None:
         async with self._database.transaction() as session:
@@ -99,7 +105,7 @@ class Importer:
         async with self._database.reading() as session:
             known = await ImportRepository(session).is_complete(kind, digest, self._mapping.get(kind, {}))
         if known:
-            self._steps.say(f"[dim]{name}: imported before[/dim]")
+            self._steps.say(f"{name}: imported before")
         return known
 
     async def _begin(self, kind: str, path: Path, name: str) -> int | None:
@@ -111,7 +117,7 @@ class Importer:
         async with self._database.transaction() as session:
             await ImportRepository(session).finish(import_id, report.as_dict())
         for line in report.lines():
-            self._steps.say(f"[dim]{line}[/dim]")
+            self._steps.say(f"{line}")
 
     async def _catalog(self, path: Path, name: str) -> None:
         if await self._known("catalog", path, name):

@@ -59,6 +59,8 @@ class Pipeline:
 
         Raises ValueError for a shop without a single word.
         """
+        if not data.products and not data.queries:
+            raise ValueError("the files hold no words to learn from")
         work = self._home / "work" / name
         work.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(self._embedding_model)
@@ -71,8 +73,6 @@ class Pipeline:
             data.queries,
             query_categories,
         )
-        if not corpora.titles and not corpora.queries:
-            raise ValueError("the files hold no words to learn from")
         vocabulary = self._vocabulary(corpora, clustering.count)
         catalog_model = self._train(CATALOG_MODEL, corpora.title_lines(), vocabulary, work, None)
         initial = catalog_model.model if catalog_model else None

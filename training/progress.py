@@ -35,10 +35,11 @@ class Steps:
         else:
             yield _Lines(self.console, name)
         self.seconds[name] = time.perf_counter() - started
-        self.console.print(f"[green]✓[/green] {name} ({self.seconds[name]:.1f} s)")
+        self.console.print(f"✓ {name} ({self.seconds[name]:.1f} s)", style="green", markup=False)
 
     def say(self, text: str) -> None:
-        self.console.print(text)
+        """Prints a line of our own or of a file's: nothing in it is markup."""
+        self.console.print(text, style="dim", markup=False)
 
     def _bar(self) -> Progress:
         return Progress(

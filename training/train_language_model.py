@@ -61,7 +61,7 @@ def plan_from(sizes: PresetSizes, vocabulary: Vocabulary, *, titles: bool, lines
         epochs=sizes.title_epochs
         if titles
         else max(1, min(sizes.query_epochs, sizes.max_query_lines // max(1, lines))),
-        lines_per_epoch=min(lines, sizes.max_title_lines),
+        lines_per_epoch=min(lines, sizes.max_title_lines if titles else sizes.max_query_lines),
         eval_every_lines=sizes.eval_every_lines,
         softmax_samples=sizes.softmax_samples,
         seed=seed,

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asyncio.run(_train(options, steps))
     except (CadenceError, ValueError) as error:
-        steps.console.print(f"[red]✗[/red] {error}", markup=True)
+        steps.console.print(f"✗ {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: the next start carries on from here")
@@ -72,12 +72,16 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
         async with database.reading() as session:
             imports = await ImportRepository(session).completed()
             counts = await ProductRepository(session).count(), await QueryLogRepository(session).count()
-        sources = [f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports]
+        sources = [
+            f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}"
+            for entry in imports
+            if entry.kind != "events"
+        ]
         embedding_model = settings.models.embedding_model
         wanted = fingerprint(sources, *counts, options.preset, embedding_model, options.seed)
         version = published(home, wanted)
         if version:
-            steps.say(f"[dim]version {version} is up to date[/dim]")
+            steps.say(f"version {version} is up to date")
             return
         # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
         from training.pipeline import Pipeline, ShopData

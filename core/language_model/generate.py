@@ -13,7 +13,7 @@ from core.text.vocabulary import Vocabulary
 
 _FIRST_CHOICES = 256  # candidates kept for the half-typed word
 _MERGED_AWAY = 4  # hypotheses more than asked for: the same text may come from several categories
-_CACHED_STATES = 20_000  # ~10 kB each at the small preset
+_CACHED_STATES = 5_000  # ~10 kB each at the small preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,9 @@ class QueryGenerator:
         with self._lock:
             known = min(self._longest_known(category, tokens) for category in categories)
             cached = [self._states.get((category, tokens[:known])) for category in categories] if known >= 0 else []
+            for category, state in zip(categories, cached, strict=False):
+                if state is not None:
+                    self._states.move_to_end((category, tokens[:known]))
         ids = np.array(categories, np.int64)
         if known < 0 or any(state is None for state in cached):
             bos = np.array([self._vocabulary.bos_id(category) for category in categories], np.int64)

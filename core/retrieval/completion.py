@@ -15,6 +15,8 @@ IntArray = npt.NDArray[np.int32]
 
 SOURCES = (Source.HISTORY, Source.QUERY_MODEL, Source.CATALOG_MODEL)  # codes stored in the index, in this order
 
+_TIES_READ = 5_000  # of equal weight, the alphabetically first; in a judged list all queries weigh the same
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -51,13 +53,16 @@ class CompletionIndex:
         if allowed is not None:
             weights = np.where(np.isin(self.categories[low:high], list(allowed)), weights, 0)
         total = float(weights.sum())
-        best = (
-            np.argpartition(-weights, limit - 1)[: 4 * limit] if len(weights) > 4 * limit else np.arange(len(weights))
-        )
-        if len(weights) > 4 * limit:
-            best = np.flatnonzero(weights >= np.partition(weights, -limit)[-limit])
-        ranked = sorted(best, key=lambda i: (-weights[i], len(self.texts[low + i]), self.texts[low + i]))[:limit]
-        return [self._entry(low + int(i)) for i in ranked if weights[i] > 0], total
+        candidates = np.flatnonzero(weights > 0)
+        if len(candidates) > limit:
+            # The limit-th weight, then texts that tie with it by length: no more than needed reaches the sort below.
+            held = weights[candidates]
+            least = np.partition(held, -limit)[-limit]
+            above, ties = candidates[held > least], candidates[held == least][:_TIES_READ]
+            lengths = np.fromiter((len(self.texts[low + int(i)]) for i in ties), np.int32)
+            candidates = np.concatenate([above, ties[np.argsort(lengths, kind="stable")[: limit - len(above)]]])
+        ranked = sorted(candidates.tolist(), key=lambda i: (-weights[i], len(self.texts[low + i]), self.texts[low + i]))
+        return [self._entry(low + i) for i in ranked], total
 
     def _entry(self, index: int) -> Completion:
         return Completion(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
 
 from core.artifacts import ArtifactFolder, open_current
 from core.categories.predictor import CategoryPredictor, shortlists
@@ -18,6 +19,7 @@ from core.language_model.generate import QueryGenerator
 from core.retrieval.completion import CompletionIndex
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
+from core.services.corrections import KnownWords
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
 from core.text.terms import terms_of_normalized
@@ -38,7 +40,7 @@ class Bundle:
     category_names: tuple[str, ...]
     category_aliases: Mapping[str, frozenset[int]]  # case-folded names, ours and the shop's → pseudo-category ids
     predictor: CategoryPredictor
-    known_words: frozenset[str]  # spelt as the catalogue spells them; of the log's, without a catalogue
+    known_words: KnownWords  # spelt as the catalogue spells them; of the log's, without a catalogue
     corrector: Corrector  # towards these
     query_model: QueryGenerator | None
     catalog_model: QueryGenerator | None
@@ -57,6 +59,7 @@ def load_bundle(artifacts: Path, embedding_model: str | None = None) -> Bundle:
     Raises ArtifactError, with one line that says what is wrong, for a version that is absent, altered, inconsistent,
     or embedded with another model than `embedding_model`.
     """
+    threadpool_limits(1, user_api="blas")  # products are small and requests run side by side: splitting one costs more
     folder = open_current(artifacts)
     try:
         return _load(folder, embedding_model)
@@ -87,7 +90,7 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         category_names=tuple(categories["names"]),
         category_aliases={name: frozenset(ids) for name, ids in categories["aliases"].items()},
         predictor=CategoryPredictor(vocabulary, counts, np.load(folder.path / "category_prior.npy")),
-        known_words=frozenset(known),
+        known_words=KnownWords(known),
         corrector=Corrector(known),
         query_model=_model(folder, QUERY_MODEL, vocabulary, listed),
         catalog_model=_model(folder, CATALOG_MODEL, vocabulary, listed),

@@ -1,14 +1,33 @@
 """What was typed, in words, and what may have been meant instead."""
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 
 from core.text.correct import Corrector
-from core.text.vocabulary import Vocabulary
+from core.text.vocabulary import prefix_range
 
 _READINGS = 3
+_WORDS_AT_MOST = 8  # the models read no longer queries either
 _DROPPED = 2  # edits that leaving out a word, or the end of one, counts for
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """Words that count as spelt right, with how often they occur."""
+
+    counts: Mapping[str, float]
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.counts
+
+    def any_begins_with(self, half: str) -> bool:
+        low, high = prefix_range(self._sorted, half)
+        return low < high
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,28 @@ class Reading:
     dropped: bool
 
 
+def readings(typed: Typed, known: KnownWords, corrector: Corrector) -> list[Reading]:
+    """At most three other readings of `typed`, the nearest first; none where every word is known.
+
+    A word that is not known becomes its nearest known ones, a beginning that no known word has the nearest word or
+    beginnings. Where nothing is near, the end that fits no word is left out, then the word. After each word only the
+    nearest readings so far are carried on: the work is linear in what was typed.
+    """
+    if len(typed.words) > _WORDS_AT_MOST:
+        return []
+    best = [_Partial()]
+    for word in typed.words:
+        best = _extended(best, _word_choices(word, known, corrector))
+    best = _extended(best, _half_choices(typed.half, known, corrector))
+    found = []
+    for partial in best:
+        *words, half = partial.texts
+        reading = Typed.of(tuple(word for word in words if word), half)
+        if partial.edits and reading.text.strip():
+            found.append(Reading(reading, partial.edits, partial.dropped))
+    return found[:_READINGS]
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     text: str
@@ -50,45 +91,43 @@ class _Choice:
     dropped: bool = False
 
 
-def readings(typed: Typed, known: Container[str], vocabulary: Vocabulary, corrector: Corrector) -> list[Reading]:
-    """At most three other readings of `typed`, the nearest first; none where every word is known.
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """The words chosen so far."""
 
-    A word outside `known` becomes its nearest known ones, a beginning that no word has its nearest known beginnings.
-    Where nothing is near, the end that fits no word is left out, then the word.
-    """
-    choices: list[list[_Choice]] = []
-    for word in typed.words:
-        if word in known:
-            choices.append([_Choice(word)])
-            continue
-        near = [_Choice(correction.text, correction.edits) for correction in corrector.words(word, 2)]
-        choices.append(near or [_Choice("", _DROPPED, dropped=True)])
-    choices.append(_half_choices(typed.half, vocabulary, corrector))
-    found: dict[str, Reading] = {}
-    for combination in product(*choices):
-        *words, half = combination
-        kept = Typed.of(tuple(choice.text for choice in words if choice.text), half.text)
-        edits = sum(choice.edits for choice in combination)
-        if edits and kept.text.strip():
-            reading = Reading(kept, edits, any(choice.dropped for choice in combination))
-            if kept.text not in found or edits < found[kept.text].edits:
-                found[kept.text] = reading
-    return sorted(found.values(), key=lambda reading: (reading.dropped, reading.edits))[:_READINGS]
+    texts: tuple[str, ...] = ()
+    edits: int = 0
+    dropped: bool = False
 
 
-def _half_choices(half: str, vocabulary: Vocabulary, corrector: Corrector) -> list[_Choice]:
-    if not half or _begins_a_word(half, vocabulary):
+def _extended(partials: list[_Partial], choices: list[_Choice]) -> list[_Partial]:
+    longer = [
+        _Partial((*partial.texts, choice.text), partial.edits + choice.edits, partial.dropped or choice.dropped)
+        for partial in partials
+        for choice in choices
+    ]
+    return sorted(longer, key=lambda partial: (partial.dropped, partial.edits))[: _READINGS + 1]
+
+
+def _word_choices(word: str, known: KnownWords, corrector: Corrector) -> list[_Choice]:
+    if word in known:
+        return [_Choice(word)]
+    near = [_Choice(correction.text, correction.edits) for correction in corrector.words(word, 2)]
+    return near or [_Choice("", _DROPPED, dropped=True)]
+
+
+def _half_choices(half: str, known: KnownWords, corrector: Corrector) -> list[_Choice]:
+    if not half or known.any_begins_with(half):
         return [_Choice(half)]
-    near = [_Choice(correction.text, correction.edits) for correction in corrector.beginnings(half)]
+    near = [_Choice(correction.text, correction.edits) for correction in corrector.words(half, 1)]
+    near += [
+        _Choice(correction.text, correction.edits)
+        for correction in corrector.beginnings(half)
+        if all(not choice.text.startswith(correction.text) for choice in near)
+    ]
     if near:
         return near
     for length in range(len(half) - 1, 0, -1):
-        if _begins_a_word(half[:length], vocabulary):
+        if known.any_begins_with(half[:length]):
             return [_Choice(half[:length], _DROPPED + len(half) - length, dropped=True)]
     return [_Choice("", _DROPPED + len(half), dropped=True)]
-
-
-def _begins_a_word(half: str, vocabulary: Vocabulary) -> bool:
-    low, high = vocabulary.prefix_range(half)
-    rare_low, rare_high = vocabulary.rare_prefix_range(half)
-    return low < high or rare_low < rare_high

@@ -68,12 +68,10 @@ class SuggestService:
         typed = Typed.parse(normalize_prefix(query.prefix))
         if typed is None or allowed == frozenset():
             return SuggestReply((), (), {})
-        candidates = self._candidates(typed, query.limit, allowed, deadline)
+        candidates = self._candidates(typed, typed.text, query.limit, allowed, deadline)
         literal_at = time.perf_counter()
-        others = readings(typed, self._bundle.known_words, self._bundle.vocabulary, self._bundle.corrector)
-        misspelt = (
-            bool(others) and not others[0].dropped and any(w not in self._bundle.known_words for w in typed.words)
-        )
+        others = readings(typed, self._bundle.known_words, self._bundle.corrector)
+        misspelt = bool(others) and not others[0].dropped
         if misspelt or len(candidates) < query.limit:
             candidates += self._corrections(typed, others, candidates, query.limit, allowed, deadline)
         corrected_at = time.perf_counter()
@@ -94,8 +92,10 @@ class SuggestService:
             return None
         return self._bundle.category_aliases.get(category.casefold().strip(), frozenset())
 
-    def _candidates(self, typed: Typed, limit: int, allowed: frozenset[int] | None, deadline: float) -> list[Candidate]:
-        """Literal completions of `typed`, blended, best first."""
+    def _candidates(
+        self, typed: Typed, own_text: str, limit: int, allowed: frozenset[int] | None, deadline: float
+    ) -> list[Candidate]:
+        """Completions of `typed`, blended, best first; the models do not give back the shopper's `own_text`."""
         index = self._bundle.completions
         seen, weight = index.complete(typed.text, limit, Source.HISTORY, allowed)
         phrases, phrase_weight = index.complete(typed.text, limit, Source.CATALOG_MODEL, allowed)
@@ -113,7 +113,7 @@ class SuggestService:
             )
             for line in generated:
                 text = " ".join(line.words)
-                if text != typed.text and not repeats_a_term(text):
+                if text != own_text.strip() and not repeats_a_term(text):
                     _add(merged, text, source, (1 - evidence) * share * line.probability, line.category)
         for entry in phrases:
             share = (1 - evidence) * PHRASE_SHARE * entry.weight / phrase_weight
@@ -135,10 +135,12 @@ class SuggestService:
         for reading in others:
             if len(found) >= limit or ((literal or found) and time.perf_counter() >= deadline):
                 break
-            for candidate in self._candidates(reading.typed, limit, allowed, deadline):
+            for candidate in self._candidates(reading.typed, typed.text, limit, allowed, deadline):
                 if candidate.text not in known and not candidate.text.startswith(typed.text):
                     known.add(candidate.text)
-                    candidate.probability *= _CORRECTED_PENALTY**reading.edits
+                    penalty = _CORRECTED_PENALTY**reading.edits
+                    candidate.probability *= penalty
+                    candidate.parts = {source: part * penalty for source, part in candidate.parts.items()}
                     candidate.corrected = True
                     found.append(candidate)
         return found

@@ -94,6 +94,23 @@ def test_a_bad_file_costs_nothing(copied: Path, tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM products").fetchone() == (PRODUCTS,)
 
 
+def test_events_alone_are_not_a_shop(tmp_path: Path) -> None:
+    events = tmp_path / "events.csv"
+    events.write_text("user_id,timestamp,action_type,item_id\nada,2026-11-01T10:00:00Z,view,p1\n")
+    done = train(tmp_path / "home", "--events", str(events), check=False)
+    assert done.returncode == 1 and "--events alone" in done.stdout
+
+
+def test_events_join_the_shop_that_is_there(copied: Path, tmp_path: Path) -> None:
+    events = tmp_path / "[bold]events[x].csv"
+    events.write_text("user_id,timestamp,action_type,item_id\nada,2026-11-01T10:00:00Z,view,p1\n")
+    done = train(copied, "--events", str(events))
+    assert events.name in done.stdout
+    with sqlite3.connect(copied / "cadence.sqlite3") as database:
+        assert database.execute("SELECT count(*) FROM events").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM products").fetchone() == (PRODUCTS,)
+
+
 @pytest.mark.parametrize(
     "catalog, queries",
     [

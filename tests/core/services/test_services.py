@@ -180,9 +180,9 @@ def test_highlights(typed: str, text: str, expected: tuple[tuple[int, int], ...]
 
 
 def test_known_words_have_no_other_reading(bundle: Bundle) -> None:
-    word = sorted(bundle.known_words)[-1]
+    word = max(bundle.known_words.counts)
     typed = Typed.parse(f"{word} ")
-    assert typed is not None and readings(typed, bundle.known_words, bundle.vocabulary, bundle.corrector) == []
+    assert typed is not None and readings(typed, bundle.known_words, bundle.corrector) == []
 
 
 def test_a_misspelt_word_is_corrected_first_and_kept_last(suggest: SuggestService) -> None:
@@ -192,10 +192,23 @@ def test_a_misspelt_word_is_corrected_first_and_kept_last(suggest: SuggestServic
     assert len(literal) <= 2 and found[-len(literal) or len(found) :] == tuple(literal)
 
 
+def test_a_long_line_of_typos_costs_no_more_than_its_length(suggest: SuggestService) -> None:
+    typos = "runnign shoess " * 12
+    started = time.perf_counter()
+    ask(suggest, typos + "sh")
+    ask(suggest, "runnign shoess runnign shoess runnign shoess runnign shoess sh")
+    assert time.perf_counter() - started < 3  # it was exponential once: hours
+
+
+def test_the_whole_corrected_query_is_offered(suggest: SuggestService) -> None:
+    texts = [line.text for line in ask(suggest, "runnign shoess").suggestions if line.corrected]
+    assert "running shoes" in texts[:3]
+
+
 def test_what_fits_nothing_is_left_out_at_the_end(bundle: Bundle) -> None:
     typed = Typed.parse("running zzzqqq shoes qqx")
     assert typed is not None
-    found = readings(typed, bundle.known_words, bundle.vocabulary, bundle.corrector)
+    found = readings(typed, bundle.known_words, bundle.corrector)
     assert found and all(reading.dropped for reading in found)
     assert found[0].typed.words == ("running", "shoes")
 
