@@ -29,7 +29,10 @@ class QueryGenerator:
     """One language model bound to its vocabulary. Thread-safe; the states of typed words are cached."""
 
     def __init__(self, decoder: Decoder, vocabulary: Vocabulary, shortlists: IntArray, max_words: int = 8) -> None:
-        """`shortlists` `(K, S)`: the words that each category may continue with."""
+        """`shortlists` `(K, S)`: the words that each category may continue with.
+
+        Of what is typed the last `max_words` are read; a query grows up to `max_words`, or by one word.
+        """
         self._decoder = decoder
         self._vocabulary = vocabulary
         self._max_words = max_words
@@ -59,10 +62,10 @@ class QueryGenerator:
         `categories` are `(id, weight)` with weights summing to 1. Probabilities are conditional on the prefix, so
         they sum to at most 1 over all continuations. Empty when no known word starts with `half`.
         """
-        new_words = min(max_new_words, self._max_words - len(words))
-        if new_words < 1 or not categories:
+        if not categories:
             return []
-        tokens = tuple(self._vocabulary.encode(words))
+        new_words = max(1, min(max_new_words, self._max_words - len(words)))
+        tokens = tuple(self._vocabulary.encode(words[-self._max_words :]))  # the nearest words say what comes next
         state = self.read(tokens, [category for category, _ in categories])
         first = self._first(state, half)
         if first is None:

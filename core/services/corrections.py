@@ -8,7 +8,7 @@ from core.text.correct import Corrector
 from core.text.vocabulary import prefix_range
 
 _READINGS = 3
-_WORDS_AT_MOST = 8  # the models read no longer queries either
+_WORDS_READ = 8  # the last ones; the models read no more either
 _DROPPED = 2  # edits that leaving out a word, or the end of one, counts for
 
 
@@ -69,10 +69,8 @@ def readings(typed: Typed, known: KnownWords, corrector: Corrector) -> list[Read
     beginnings. Where nothing is near, the end that fits no word is left out, then the word. After each word only the
     nearest readings so far are carried on: the work is linear in what was typed.
     """
-    if len(typed.words) > _WORDS_AT_MOST:
-        return []
-    best = [_Partial()]
-    for word in typed.words:
+    best = [_Partial(typed.words[:-_WORDS_READ])]
+    for word in typed.words[-_WORDS_READ:]:
         best = _extended(best, _word_choices(word, known, corrector))
     best = _extended(best, _half_choices(typed.half, known, corrector))
     found = []

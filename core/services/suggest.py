@@ -113,7 +113,8 @@ class SuggestService:
             )
             for line in generated:
                 text = " ".join(line.words)
-                if text != own_text.strip() and not repeats_a_term(text):
+                added = " ".join(line.words[len(typed.words) :])
+                if text != own_text.strip() and not repeats_a_term(" ".join(typed.words), added):
                     _add(merged, text, source, (1 - evidence) * share * line.probability, line.category)
         for entry in phrases:
             share = (1 - evidence) * PHRASE_SHARE * entry.weight / phrase_weight

@@ -29,7 +29,10 @@ def terms_of_normalized(text: str) -> list[str]:
     return stems
 
 
-def repeats_a_term(text: str) -> bool:
-    """Whether a word of the normalised `text` comes again, be it in another form; numbers may (`4 x 4`)."""
-    named = [term for term in terms_of_normalized(text) if term.isalpha() and len(term) > 1]
-    return len(set(named)) < len(named)
+def repeats_a_term(typed: str, added: str) -> bool:
+    """Whether a word of the normalised `added` was there before, in `typed` or in itself, be it in another form.
+
+    Numbers, units and other short words may come again: `4 in x 4 in`.
+    """
+    named = [term for term in terms_of_normalized(added) if term.isalpha() and len(term) > 2]
+    return len(set(named)) < len(named) or not set(named).isdisjoint(terms_of_normalized(typed))

@@ -61,6 +61,13 @@ def test_probabilities_are_those_of_the_full_model() -> None:
             assert lines[words] == pytest.approx(float(p_first * p_second * p_end), rel=1e-3)
 
 
+def test_of_a_long_prefix_the_last_words_are_read(generator: QueryGenerator) -> None:
+    long = ["lamp", "wood", *["red", "shoe"] * 4]
+    lines = generator.generate(long, "s", [(0, 1.0)], limit=3, width=8)
+    assert lines and all(line.words[:-1] == tuple(long) for line in lines)
+    assert generator.steps == 9  # the begin token and eight words
+
+
 def test_categories_add_up(generator: QueryGenerator) -> None:
     """A text generated under two categories has the weighted sum of its probabilities."""
     options = {"limit": 300, "width": 300, "max_new_words": 1}

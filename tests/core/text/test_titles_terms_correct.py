@@ -42,11 +42,17 @@ def test_terms(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, expected",
-    [("mens shoes shoe", True), ("washing machine wash", True), ("4 x 4 post", False), ("red running shoes", False)],
+    "typed, added, expected",
+    [
+        ("mens shoes", "shoe", True),
+        ("", "washing machine wash", True),
+        ("4 in x 4", "in post", False),
+        ("door door", "handle", False),
+        ("red", "running shoes", False),
+    ],
 )
-def test_repeats(text: str, expected: bool) -> None:
-    assert repeats_a_term(text) == expected
+def test_repeats(typed: str, added: str, expected: bool) -> None:
+    assert repeats_a_term(typed, added) == expected
 
 
 @pytest.fixture
