@@ -12,9 +12,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a script
 
-# Idle OpenMP threads sleep instead of spinning: on a busy machine spinning starves whoever has work.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from config.keys import user_hash_key
 from config.settings import Settings
 from core.errors import CadenceError
