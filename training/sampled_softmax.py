@@ -1,6 +1,6 @@
 """Cross entropy over a sample of the vocabulary, with the sampling corrected for (Jean et al. 2015, arXiv 1412.2007).
 
-The output layer is two thirds of a small model's training time. Each batch scores its targets against one shared sample
+The output layer is most of a small model's training time. Each batch scores its targets against one shared sample
 of frequent-leaning negatives instead of all words; subtracting log q makes the expected gradient that of the full
 softmax. Evaluation always uses the full one.
 """
