@@ -23,15 +23,16 @@ from core.categories.naming import name_clusters
 from core.categories.predictor import category_word_counts
 from core.domain import Product, Source, WeightedQuery
 from core.language_model.config import PRESETS, Preset
-from core.language_model.corpus import HELD_OUT_AT_MOST
+from core.language_model.corpus import HELD_OUT_AT_MOST, Line
 from core.language_model.gru_mn import GruMn
+from core.language_model.stored_corpus import CORPUS, save_lines
 from core.retrieval.completion import Completion, build_completions
 from core.retrieval.storage import save_completions, save_products
 from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
 from core.text.embedding import Encoder, FloatArray, embed_cached
 from core.text.titles import title_segments
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
-from training.corpora import Corpora, TextLine, build_corpora, encoded
+from training.corpora import Corpora, build_corpora, encoded
 from training.progress import Steps
 from training.train_language_model import TrainedModel, plan_from, train
 
@@ -74,15 +75,18 @@ class Pipeline:
             query_categories,
         )
         vocabulary = self._vocabulary(corpora, clustering.count)
-        catalog_model = self._train(CATALOG_MODEL, corpora.title_lines(), vocabulary, work, None)
+        titles, queries = encoded(corpora.title_lines(), vocabulary), encoded(corpora.queries, vocabulary)
+        catalog_model = self._train(CATALOG_MODEL, titles, vocabulary, work, None)
         initial = catalog_model.model if catalog_model else None
-        query_model = self._train(QUERY_MODEL, corpora.queries, vocabulary, work, initial)
+        query_model = self._train(QUERY_MODEL, queries, vocabulary, work, initial)
         with self._steps.step("Building indexes"):
             prepared = work / "prepared"
             shutil.rmtree(prepared, ignore_errors=True)
             prepared.mkdir()
             self._write_categories(prepared, data, corpora, clustering, vocabulary)
             _write_vocabulary(prepared, vocabulary)
+            sides = {"title": titles[0], "title_held_out": titles[1], "query": queries[0], "query_held_out": queries[1]}
+            save_lines(sides, prepared / CORPUS)
             for folder, trained in ((CATALOG_MODEL, catalog_model), (QUERY_MODEL, query_model)):
                 if trained:
                     _write_model(prepared / folder, trained)
@@ -148,11 +152,16 @@ class Pipeline:
         return build_vocabulary(counts, categories, min_count, sizes.max_words)
 
     def _train(
-        self, name: str, lines: Sequence[TextLine], vocabulary: Vocabulary, work: Path, initial: GruMn | None
+        self,
+        name: str,
+        lines: tuple[Sequence[Line], Sequence[Line]],
+        vocabulary: Vocabulary,
+        work: Path,
+        initial: GruMn | None,
     ) -> TrainedModel | None:
-        if not lines:
+        training, held_out = lines
+        if not training:
             return None
-        training, held_out = encoded(lines, vocabulary)
         titles = name == CATALOG_MODEL
         plan = plan_from(PRESETS[self._preset], vocabulary, titles=titles, lines=len(training), seed=self._seed)
         with self._steps.step(f"Training the {'catalogue' if titles else 'query'} model") as update:
