@@ -158,7 +158,7 @@ class Pipeline:
         vocabulary: Vocabulary,
         work: Path,
         initial: GruMn | None,
-    ) -> TrainedModel | None:
+    ) -> TrainedModel[GruMn] | None:
         training, held_out = lines
         if not training:
             return None
@@ -233,7 +233,7 @@ def _write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     (folder / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def _write_model(folder: Path, trained: TrainedModel) -> None:
+def _write_model(folder: Path, trained: TrainedModel[GruMn]) -> None:
     folder.mkdir()
     save_file(
         {key: value.contiguous() for key, value in trained.model.state_dict().items()}, folder / "weights.safetensors"
@@ -242,7 +242,7 @@ def _write_model(folder: Path, trained: TrainedModel) -> None:
     (folder / "curve.json").write_text(json.dumps(trained.curve, indent=1))
 
 
-def _metrics(catalog: TrainedModel | None, query: TrainedModel | None) -> dict[str, float]:
+def _metrics(catalog: TrainedModel[GruMn] | None, query: TrainedModel | None) -> dict[str, float]:
     return {
         f"{name}_held_out_log_likelihood": trained.log_likelihood
         for name, trained in ((CATALOG_MODEL, catalog), (QUERY_MODEL, query))

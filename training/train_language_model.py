@@ -1,48 +1,36 @@
-"""Trains one GRU memory network: length buckets, warm-up and decay, clipping, early stopping, checkpoint and resume.
+"""Trains one next-token model: length buckets, warm-up and decay, clipping, early stopping, checkpoint and resume.
 
-A run is a folder with `checkpoint.pt` (weights, optimiser, position; written whole) and `curve.json`. Starting again on
-the same folder carries on where the last checkpoint stands and ends with the same weights as a run without a break.
+Starting again on the same folder carries on where the last checkpoint stands and ends with the same weights as a run
+without a break. `training.fit` is the command line, also under `torchrun`.
 """
 
-import json
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
-from torch.nn import functional as F
 
-from core.language_model.config import GruMnConfig, PresetSizes
-from core.language_model.corpus import Batch, Line, batches, draw
+from core.language_model.config import PresetSizes
+from core.language_model.corpus import Line, batches, draw
 from core.language_model.gru_mn import GruMn
+from core.language_model.next_token import NextTokenModel
 from core.text.vocabulary import Vocabulary
+from training.compute import Compute, local_compute
 from training.sampled_softmax import SampledSoftmax
+from training.training_run import Run, TrainingPlan, log_likelihood
 
-_PATIENCE = 2  # evaluations without a better held-out log likelihood
-_CLIP_NORM = 1.0
+__all__ = ["TrainedModel", "TrainingPlan", "log_likelihood", "plan_from", "train", "train_model"]
+
 _WARM_UP_STEPS = 50
+Model = TypeVar("Model", bound=NextTokenModel)
+OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingPlan:
-    """What one run does. `lines_per_epoch` are drawn anew for each epoch."""
-
-    config: GruMnConfig
-    batch_size: int
-    learning_rate: float
-    epochs: int
-    lines_per_epoch: int
-    eval_every_lines: int
-    softmax_samples: int | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    model: GruMn
+class TrainedModel(Generic[Model]):
+    model: Model
     log_likelihood: float  # held-out, per token, end tokens included; the best one, whose weights these are
     curve: tuple[dict[str, float], ...]
 
@@ -74,25 +62,51 @@ def train(
     training_lines: Sequence[Line],
     held_out: Sequence[Line],
     folder: Path,
-    on_progress: Callable[[float, str], None] = lambda share, note: None,
-    initial: GruMn | None = None,
-) -> TrainedModel:
-    """The model with the best held-out log likelihood.
+    on_progress: OnProgress = lambda share, note: None,
+    initial: NextTokenModel | None = None,
+    word_vectors: torch.Tensor | None = None,
+    compute: Compute | None = None,
+) -> TrainedModel[GruMn]:
+    """The GRU memory network of `plan.config` with the best held-out log likelihood.
 
-    `initial`: weights to start from where shapes agree (the catalogue model, for the query model).
+    `word_vectors` `(V, embedding)`: what the words' embeddings start from (`training.word_vectors`).
+    For the rest see `train_model`.
+    """
+    torch.manual_seed(plan.seed)
+    model = GruMn(plan.config)
+    if word_vectors is not None:
+        with torch.no_grad():
+            model.word_embedding.weight[: len(word_vectors)] = word_vectors
+    return train_model(model, plan, vocabulary, training_lines, held_out, folder, on_progress, initial, compute)
+
+
+def train_model(
+    model: Model,
+    plan: TrainingPlan,
+    vocabulary: Vocabulary,
+    training_lines: Sequence[Line],
+    held_out: Sequence[Line],
+    folder: Path,
+    on_progress: OnProgress = lambda share, note: None,
+    initial: NextTokenModel | None = None,
+    compute: Compute | None = None,
+) -> TrainedModel[Model]:
+    """`model` with the weights of the best held-out log likelihood; baselines train by the same loop.
+
+    `initial`: weights to start from where names and shapes agree (the catalogue model, for the query model).
     `on_progress(share done in [0, 1], note)`. Raises ValueError without training lines.
     """
     if not training_lines:
         raise ValueError("no lines to train on")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
-    model = GruMn(plan.config)
     if initial is not None:
         _start_from(model, initial)
+    compute = compute or local_compute()
     sampled = None
     if plan.softmax_samples and 2 * plan.softmax_samples <= vocabulary.output_size:
         sampled = SampledSoftmax(training_lines, vocabulary, plan.softmax_samples)
-    run = _Run(plan, model, folder, sampled)
+    run = Run(plan, model, folder, sampled, compute)
     run.resume()
     watched = held_out or training_lines[: plan.batch_size]
     steps_per_epoch = _batch_count(draw(training_lines, plan.lines_per_epoch, plan.seed), plan.batch_size)
@@ -115,109 +129,9 @@ def train(
     if not run.stopped and (not run.curve or run.curve[-1]["step"] != run.step):
         run.evaluate(watched, vocabulary)
     on_progress(1.0, run.note())
-    model.load_state_dict(run.best)
-    return TrainedModel(model.eval(), run.best_log_likelihood, tuple(run.curve))
-
-
-class _Run:
-    """The state that a checkpoint holds."""
-
-    def __init__(self, plan: TrainingPlan, model: GruMn, folder: Path, sampled: SampledSoftmax | None) -> None:
-        self.plan, self.model, self.folder, self.sampled = plan, model, folder, sampled
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
-        self.step = self.epoch = self.position = self.worse = 0
-        self.best: dict[str, Any] = {key: value.clone() for key, value in model.state_dict().items()}
-        self.best_log_likelihood = -math.inf
-        self.curve: list[dict[str, float]] = []
-        self.started, self.tokens, self.loss = time.perf_counter(), 0, 0.0
-
-    @property
-    def stopped(self) -> bool:
-        return self.worse >= _PATIENCE
-
-    def note(self) -> str:
-        speed = self.tokens / max(1e-9, time.perf_counter() - self.started)
-        held = f", held out {self.best_log_likelihood:.3f}" if self.curve else ""
-        return f"{speed:,.0f} tokens/s, log likelihood {-self.loss:.3f}{held}"
-
-    def train_step(self, batch: Batch, rate: float) -> None:
-        self.model.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        contexts, targets = _contexts_and_targets(self.model, batch)
-        if self.sampled:
-            loss = self.sampled.loss(contexts, targets, self.model.output)
-        else:
-            loss = F.cross_entropy(self.model.output(contexts), targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), _CLIP_NORM)
-        self.optimizer.step()
-        self.step += 1
-        self.tokens += batch.tokens.shape[0] * (batch.tokens.shape[1] - 1)
-        self.loss = 0.95 * self.loss + 0.05 * loss.item() if self.loss else loss.item()
-
-    def evaluate(self, held_out: Sequence[Line], vocabulary: Vocabulary) -> None:
-        """Scores the held-out lines, keeps the weights if they are the best so far, and writes the checkpoint."""
-        score = log_likelihood(self.model, held_out, vocabulary)
-        self.curve.append({"step": self.step, "train_loss": self.loss, "held_out_log_likelihood": score})
-        if score > self.best_log_likelihood:
-            self.best = {key: value.clone() for key, value in self.model.state_dict().items()}
-            self.best_log_likelihood, self.worse = score, 0
-        else:
-            self.worse += 1
-        self.save()
-
-    def save(self) -> None:
-        state = {
-            "plan": _fingerprint(self.plan),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "best": self.best,
-            "numbers": [self.step, self.epoch, self.position, self.worse],
-            "best_log_likelihood": self.best_log_likelihood,
-            "curve": self.curve,
-            "loss": self.loss,
-        }
-        partial = self.folder / "checkpoint.partial"
-        torch.save(state, partial)
-        partial.replace(self.folder / "checkpoint.pt")
-        (self.folder / "curve.json").write_text(json.dumps(self.curve, indent=1))
-
-    def resume(self) -> None:
-        """Takes up the folder's checkpoint if it belongs to this plan; another plan's is left to be overwritten."""
-        file = self.folder / "checkpoint.pt"
-        if not file.exists():
-            return
-        state = torch.load(file, weights_only=True)
-        if state["plan"] != _fingerprint(self.plan):
-            return
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        self.best, self.curve, self.loss = state["best"], state["curve"], state["loss"]
-        self.best_log_likelihood = state["best_log_likelihood"]
-        self.step, self.epoch, self.position, self.worse = state["numbers"]
-
-
-def log_likelihood(model: GruMn, lines: Sequence[Line], vocabulary: Vocabulary) -> float:
-    """Mean natural log probability per predicted token (words and end tokens) of `lines`."""
+    run.finish()
     model.eval()
-    total, tokens = 0.0, 0
-    with torch.inference_mode():
-        for batch in batches(lines, vocabulary, 256, None):
-            contexts, targets = _contexts_and_targets(model, batch)
-            total -= F.cross_entropy(model.output(contexts), targets, reduction="sum").item()
-            tokens += targets.numel()
-    return total / max(1, tokens)
-
-
-def _contexts_and_targets(model: GruMn, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Context vectors `(B·T, context)` and the tokens `(B·T,)` that they should predict."""
-    tokens = torch.from_numpy(batch.tokens)
-    contexts = model.contexts(tokens[:, :-1], torch.from_numpy(batch.category))
-    return contexts.flatten(0, 1), tokens[:, 1:].flatten()
+    return TrainedModel(model, run.best_log_likelihood, tuple(run.curve))
 
 
 def _rate(step: int, total: int) -> float:
@@ -233,12 +147,7 @@ def _batch_count(lines: Sequence[Line], batch_size: int) -> int:
     return sum(-(-count // batch_size) for count in lengths.values())
 
 
-def _fingerprint(plan: TrainingPlan) -> str:
-    return json.dumps([plan.config.as_dict(), plan.batch_size, plan.learning_rate, plan.epochs,
-                       plan.lines_per_epoch, plan.eval_every_lines, plan.softmax_samples, plan.seed])  # fmt: skip
-
-
-def _start_from(model: GruMn, initial: GruMn) -> None:
+def _start_from(model: NextTokenModel, initial: NextTokenModel) -> None:
     source = initial.state_dict()
     target = model.state_dict()
     target.update({key: value for key, value in source.items() if target[key].shape == value.shape})

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.language_model.config import GruMnConfig
+from core.language_model.next_token import NextTokenModel
 
 
 class GruMnLayer(nn.Module):
@@ -54,7 +55,7 @@ class GruMnLayer(nn.Module):
         return torch.stack(states, 1)
 
 
-class GruMn(nn.Module):
+class GruMn(NextTokenModel):
     """Next-token logits from tokens and a category."""
 
     def __init__(self, config: GruMnConfig) -> None:
@@ -82,8 +83,3 @@ class GruMn(nn.Module):
         for category_input, layer in zip(self.category_inputs, self.layers, strict=True):
             h = layer(self.dropout(F.relu(category_input(c) + h)))
         return torch.tanh(self.context(self.dropout(h)) + self.category_context(c))
-
-    def forward(self, tokens: Tensor, category: Tensor) -> Tensor:
-        """Logits `(B, T, output_size)`: position t predicts the token after `tokens[:, t]`."""
-        logits: Tensor = self.output(self.contexts(tokens, category))
-        return logits
