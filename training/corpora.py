@@ -2,19 +2,31 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from core.categories.clustering import IntArray
 from core.domain import Product, WeightedQuery
 from core.language_model.corpus import Line, is_held_out
-from core.text.titles import MAX_TITLE_WORDS, phrases, title_segments
+from core.text.normalize import normalize
+from core.text.query_cleaning import QueryCleaner, QueryCleaning
+from core.text.title_cleaning import TitleCleaning, filter_words, split_titles
+from core.text.titles import MAX_TITLE_WORDS, phrases
 from core.text.vocabulary import Vocabulary
 
 TextLine = tuple[tuple[str, ...], int, float]
 """Words, category, weight."""
 
 _PHRASE_CATEGORIES = 3  # a phrase is learnt under the categories that use it most
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """The steps that titles and queries go through; a version's manifest names them."""
+
+    titles: TitleCleaning = field(default_factory=TitleCleaning)
+    queries: QueryCleaning = field(default_factory=QueryCleaning)
+    phrases: bool = True  # what several titles share, learnt beside whole segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +66,14 @@ def build_corpora(
     product_categories: IntArray,
     queries: Sequence[WeightedQuery],
     query_categories: IntArray,
+    cleaning: Cleaning = Cleaning(),
 ) -> Corpora:
-    """Lines of everything; categories run beside products and queries. Queries of more than ten words are left out."""
-    segments = [title_segments(product.title) for product in products]
-    shared = phrases(segments, min_titles=2 if len(products) < 1_000 else 3)
+    """Lines of everything, cleaned; categories run beside products and queries. Queries over ten words are left out."""
+    brands = {normalize(product.brand) for product in products if product.brand}
+    split = split_titles([product.title for product in products], cleaning.titles)
+    segments = filter_words(split, product_categories.tolist(), cleaning.titles, brands)
+    cleaner = query_cleaner(split, queries, brands, cleaning.queries)
+    shared = phrases(segments, min_titles=2 if len(products) < 1_000 else 3) if cleaning.phrases else {}
     used: dict[tuple[str, ...], Counter[int]] = {phrase: Counter() for phrase in shared}
     longest = max((len(phrase) for phrase in shared), default=0)
     for listed, category in zip(segments, product_categories.tolist(), strict=True):
@@ -83,9 +99,21 @@ def build_corpora(
         queries=[
             (words, category, 1.0 + math.log(query.weight))
             for query, category in zip(queries, query_categories.tolist(), strict=True)
-            if len(words := tuple(query.text.split())) <= MAX_TITLE_WORDS
+            if len(words := tuple(cleaner.clean(query.text).split())) <= MAX_TITLE_WORDS
         ],
     )
+
+
+def query_cleaner(
+    titles: Sequence[Sequence[tuple[str, ...]]],
+    queries: Sequence[WeightedQuery],
+    brands: Iterable[str],
+    steps: QueryCleaning,
+) -> QueryCleaner:
+    """The cleaner of a shop's log: its dictionary are the words of its `titles`."""
+    catalogue = Counter(word for segments in titles for segment in segments for word in segment)
+    counts = catalogue + Counter(word for query in queries for word in query.text.split())
+    return QueryCleaner(steps, catalogue, counts, frozenset(word for brand in brands for word in brand.split()))
 
 
 def encoded(lines: Sequence[TextLine], vocabulary: Vocabulary) -> tuple[list[Line], list[Line]]:

@@ -226,10 +226,7 @@ def _completions(data: ShopData, corpora: Corpora, query_categories: IntArray) -
 
 
 def _write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    content = {
-        "words": vocabulary.words, "counts": vocabulary.counts, "categories": vocabulary.categories,
-        "rare_words": vocabulary.rare_words, "rare_counts": vocabulary.rare_counts,
-    }  # fmt: skip
+    content = vocabulary.as_dict()
     (folder / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
@@ -242,7 +239,7 @@ def _write_model(folder: Path, trained: TrainedModel[GruMn]) -> None:
     (folder / "curve.json").write_text(json.dumps(trained.curve, indent=1))
 
 
-def _metrics(catalog: TrainedModel[GruMn] | None, query: TrainedModel | None) -> dict[str, float]:
+def _metrics(catalog: TrainedModel[GruMn] | None, query: TrainedModel[GruMn] | None) -> dict[str, float]:
     return {
         f"{name}_held_out_log_likelihood": trained.log_likelihood
         for name, trained in ((CATALOG_MODEL, catalog), (QUERY_MODEL, query))

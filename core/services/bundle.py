@@ -68,14 +68,7 @@ def load_bundle(artifacts: Path, embedding_model: str | None = None) -> Bundle:
 
 
 def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
-    raw = folder.json("vocabulary.json")
-    vocabulary = Vocabulary(
-        tuple(raw["words"]),
-        tuple(raw["counts"]),
-        int(raw["categories"]),
-        tuple(raw["rare_words"]),
-        tuple(raw["rare_counts"]),
-    )
+    vocabulary = Vocabulary.from_dict(folder.json("vocabulary.json"))
     categories = folder.json("categories.json")
     counts = np.load(folder.path / "category_words.npy")
     if counts.shape != (len(vocabulary.words), vocabulary.categories):

@@ -33,7 +33,7 @@ def normalize(text: str) -> str:
 
     The empty string comes back for input without any word (white space, punctuation, emoji).
     """
-    folded = unicodedata.normalize("NFKC", text.translate(_FOLDED_QUOTES))
+    folded = unicodedata.normalize("NFKC", text.translate(_FOLDED_QUOTES)).replace("''", '"')
     folded = unicodedata.normalize("NFKC", folded.casefold()).translate(_FOLDED_QUOTES)
     folded = _APOSTROPHE_INSIDE.sub("", folded)
     folded = _THOUSANDS.sub(lambda match: match.group().replace(",", ""), folded)

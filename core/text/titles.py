@@ -1,4 +1,4 @@
-"""Titles made query-like: first version of CADENCE's title cleaning (§4.1.2).
+"""Titles cut into segments, and the phrases that many titles share (part of CADENCE's title cleaning, §4.1.2).
 
 A parenthesis holds optional specifications and is left out; delimiters separate alternatives and split a title into
 segments of at most ten words. From the segments come the phrases that many titles share, which is what shoppers type.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import regex as re
 
 from core.text.normalize import normalize
+from core.text.units import canonical_units
 
 MAX_TITLE_WORDS = 10  # paper §5.1
 _PARENTHESIS = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
@@ -20,12 +21,30 @@ JOINERS = frozenset(
 )
 
 
-def title_segments(title: str) -> list[tuple[str, ...]]:
-    """The segments of a raw title as tuples of normalised words, in order; empty for a title without words."""
+def title_segments(
+    title: str, segments: bool = True, expand_parentheses: bool = False, units: bool = False
+) -> list[tuple[str, ...]]:
+    """The segments of a raw title as tuples of normalised words, in order; empty for a title without words.
+
+    `segments` off: the whole title as one. `expand_parentheses`: as in the paper, one more segment for each word in a
+    parenthesis, put where it stood. `units`: quantities in their canonical form (`core.text.units`).
+    """
+    if not segments:
+        return _words([title], units)
     bare = _PARENTHESIS.sub(" ", title)
-    segments = [tuple(normalize(part).split()[:MAX_TITLE_WORDS]) for part in _DELIMITER.split(bare)]
-    kept = [segment for segment in segments if segment]
-    return kept or [words for words in [tuple(normalize(title).split()[:MAX_TITLE_WORDS])] if words]
+    parts = _DELIMITER.split(bare)
+    if expand_parentheses:
+        for found in _PARENTHESIS.finditer(title):
+            before = _DELIMITER.split(_PARENTHESIS.sub(" ", title[: found.start()]))[-1]
+            after = _DELIMITER.split(_PARENTHESIS.sub(" ", title[found.end() :]))[0]
+            parts += [f"{before} {word} {after}" for word in found.group().strip("()[]").split()]
+    return _words(parts, units) or _words([title], units)
+
+
+def _words(parts: Iterable[str], units: bool) -> list[tuple[str, ...]]:
+    normal = (normalize(part) for part in parts)
+    cut = (tuple((canonical_units(part) if units else part).split()[:MAX_TITLE_WORDS]) for part in normal)
+    return [words for words in cut if words]
 
 
 def phrases(

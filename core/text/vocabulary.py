@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 _LAST = "\U0010ffff"
 
@@ -38,6 +39,20 @@ class Vocabulary:
         for listed in (self.words, self.rare_words):
             if any(left >= right for left, right in itertools.pairwise(listed)):
                 raise ValueError("vocabulary words must be sorted and distinct")
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "words": self.words, "counts": self.counts, "categories": self.categories,
+            "rare_words": self.rare_words, "rare_counts": self.rare_counts,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Vocabulary":
+        """The inverse of `as_dict`; KeyError for a missing part, ValueError for an inconsistent one."""
+        return cls(
+            tuple(raw["words"]), tuple(raw["counts"]), int(raw["categories"]),
+            tuple(raw["rare_words"]), tuple(raw["rare_counts"]),
+        )  # fmt: skip
 
     @property
     def rare_id(self) -> int:

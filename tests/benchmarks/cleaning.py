@@ -1,0 +1,149 @@
+"""What each step of cleaning is worth: `python -m tests.benchmarks.cleaning titles|queries --catalog F --queries F`.
+
+`titles`: catalogue models trained on titles cleaned in different ways; what counts is how many bits per character
+they give the *queries* of the shop, none of which they saw. `queries`: query models trained on four fifths of the log,
+cleaned in different ways; scored on the other fifth, never cleaned. Categories are the oracle's in both, so that
+nothing but the cleaning differs. Lower is better; one seed; the model has one layer, so compare rows only.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from core.categories.assign import vote
+from core.categories.clustering import cluster
+from core.domain import Product, WeightedQuery
+from core.importing.catalog import products as catalog_products
+from core.importing.catalog import read_catalog
+from core.importing.queries import query_rows, read_queries
+from core.language_model.config import PRESETS
+from core.language_model.spelling import SpellingModel
+from core.text.embedding import Encoder, embed_cached
+from core.text.normalize import normalize
+from core.text.query_cleaning import QueryCleaning
+from core.text.title_cleaning import TitleCleaning
+from core.text.vocabulary import build_vocabulary, count_words
+from training.corpora import Cleaning, Corpora, build_corpora, encoded
+from training.evaluation.scored_models import NeuralScored
+from training.evaluation.scoring import TestQuery, score
+from training.train_language_model import plan_from, train
+
+_PLAIN = QueryCleaning(spelling=False, stop_words=False, units=False, singulars=False)
+_BASE = TitleCleaning(units=False)
+TITLES: Mapping[str, TitleCleaning] = {
+    "raw titles": TitleCleaning(segments=False, units=False),
+    "segments": _BASE,
+    "segments, parentheses expanded": dataclasses.replace(_BASE, expand_parentheses=True),
+    "segments, units": TitleCleaning(),
+    "entropy low (paper)": dataclasses.replace(_BASE, entropy="low", protect=False),
+    "entropy low, protected": dataclasses.replace(_BASE, entropy="low"),
+    "entropy spread": dataclasses.replace(_BASE, entropy="spread"),
+    "NPMI ratio, mean (paper)": dataclasses.replace(_BASE, npmi="ratio", npmi_of_pairs="mean", protect=False),
+    "NPMI ratio, max, protected": dataclasses.replace(_BASE, npmi="ratio"),
+    "NPMI log, mean, protected": dataclasses.replace(_BASE, npmi="log", npmi_of_pairs="mean"),
+    "NPMI log, max, protected": dataclasses.replace(_BASE, npmi="log"),
+    "entropy low + NPMI (paper)": TitleCleaning(
+        expand_parentheses=True, entropy="low", npmi="ratio", npmi_of_pairs="mean", protect=False
+    ),
+}
+QUERIES: Mapping[str, QueryCleaning] = {
+    "as typed": _PLAIN,
+    "spelling": dataclasses.replace(_PLAIN, spelling=True),
+    "stop words": dataclasses.replace(_PLAIN, stop_words=True),
+    "units": dataclasses.replace(_PLAIN, units=True),
+    "singulars": dataclasses.replace(_PLAIN, singulars=True),
+    "spelling + stop words": dataclasses.replace(_PLAIN, spelling=True, stop_words=True),
+    "all": QueryCleaning(spelling=True, stop_words=True, units=True, singulars=True),
+}
+
+
+class Shop:
+    """Products, queries and their categories; the vocabularies and models of every variant start from it."""
+
+    def __init__(self, catalog: Path, queries: Path, cache: Path) -> None:
+        self.products: list[Product] = list(catalog_products(read_catalog(catalog)[0]))
+        texts = sorted({normalize(row.query) for row in query_rows(read_queries(queries)[0])} - {""})
+        self.queries = [WeightedQuery(text, 1.0) for text in texts]
+        encoder = Encoder(None)
+        titles = embed_cached(encoder, [product.title for product in self.products], cache)
+        self.labels = cluster(titles).labels
+        self.count = int(self.labels.max()) + 1
+        vectors = embed_cached(encoder, texts, cache)
+        self.query_labels = vote(vectors, titles, self.labels, self.count)[0]
+        self.folds = np.array([hashlib.blake2b(text.encode(), digest_size=1).digest()[0] < 51 for text in texts])
+
+    def corpora(self, cleaning: Cleaning, *, log: bool) -> Corpora:
+        """`log`: with four fifths of the queries; otherwise with the titles alone."""
+        kept = np.flatnonzero(~self.folds) if log else np.zeros(0, np.int64)
+        queries = [self.queries[index] for index in kept]
+        return build_corpora(self.products, self.labels, queries, self.query_labels[kept], cleaning)
+
+    def tested(self, *, log: bool) -> list[TestQuery]:
+        """The queries to score: the other fifth, or all."""
+        return [
+            TestQuery(tuple(query.text.split()), int(label))
+            for query, label, held in zip(self.queries, self.query_labels, self.folds, strict=True)
+            if held or not log
+        ]
+
+
+def bits(shop: Shop, cleaning: Cleaning, *, log: bool, epochs: int) -> Mapping[str, float]:
+    """Scores of the catalogue model, or with `log` of a query model that starts from it."""
+    corpora = shop.corpora(cleaning, log=log)
+    counts = count_words([(words, weight) for words, _, weight in [*corpora.titles, *corpora.queries]])
+    vocabulary = build_vocabulary(counts, shop.count, 3, 16_000)
+    sizes = dataclasses.replace(
+        PRESETS["small"], embedding=96, hidden=(160,), query_attention=(48,), title_attention=(48,), context=96,
+        title_epochs=epochs, max_title_lines=40_000,
+    )  # fmt: skip
+    training, held_out = encoded(corpora.title_lines(), vocabulary)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = plan_from(sizes, vocabulary, titles=True, lines=len(training), seed=0)
+        model = train(plan, vocabulary, training, held_out[:2000], Path(folder, "titles")).model
+        if log:
+            training, held_out = encoded(corpora.queries, vocabulary)
+            plan = plan_from(sizes, vocabulary, titles=False, lines=len(training), seed=0)
+            model = train(plan, vocabulary, training, held_out, Path(folder, "queries"), initial=model).model
+    scored = NeuralScored(model, vocabulary, uses_category=True)
+    queries = shop.tested(log=log)
+    return score(scored, queries, SpellingModel.of(vocabulary)).metrics()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("which", choices=("titles", "queries"))
+    parser.add_argument("--catalog", type=Path, required=True)
+    parser.add_argument("--queries", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("var/cache/embeddings"), help="embeddings are kept here")
+    parser.add_argument("--epochs", type=int, default=2, help="of the catalogue model")
+    parser.add_argument("--only", help="rows whose name contains this")
+    options = parser.parse_args()
+    shop = Shop(options.catalog, options.queries, options.cache)
+    console, log = Console(), options.which == "queries"
+    table = Table("cleaning", "bits per character", "log likelihood", "top-1", title=options.which)
+    if log:
+        variants = {name: Cleaning(_BASE, steps) for name, steps in QUERIES.items()}
+    else:
+        variants = {name: Cleaning(steps, _PLAIN) for name, steps in TITLES.items()}
+        for name in ("raw titles", "segments"):
+            variants[f"{name}, without shared phrases"] = Cleaning(TITLES[name], _PLAIN, phrases=False)
+    for name, cleaning in variants.items():
+        if options.only and options.only not in name:
+            continue
+        found = bits(shop, cleaning, log=log, epochs=options.epochs)
+        row = (name, *(f"{found[key]:.4f}" for key in ("bits per character", "log likelihood", "top-1")))
+        console.print(*row, sep=" | ")
+        table.add_row(*row)
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
