@@ -4,6 +4,8 @@ Suites:
   autosuggest   prefixes of held-out queries: how many get suggestions, literal or corrected; Success@10 and MRR@10 of
                 the completion index alone and with both language models
   search        judged queries: nDCG@10 of lexical, dense and fused ranking
+  language-model  held-out queries: the paper's Table 5, our models beside every baseline (trained and kept below
+                <home>/baselines), the category given and predicted; --plots DIR draws it
 
 `--json FILE` writes `{"metrics": {name: number}, "measured_on": {…}}`.
 """
@@ -24,9 +26,11 @@ from config.settings import Settings
 from core.errors import CadenceError
 from core.services.bundle import load_bundle
 from training.evaluation.autosuggest import evaluate_autosuggest
+from training.evaluation.mixture import CATEGORIES_MIXED
 from training.evaluation.search import evaluate_search
 
-SUITES = ("autosuggest", "search")
+SUITES = ("autosuggest", "search", "language-model")
+_LIMIT = 1_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,8 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--suite", choices=SUITES, required=True)
     parser.add_argument("--queries", type=Path, required=True, metavar="FILE", help="held-out queries or judgments")
     parser.add_argument("--home", type=Path, metavar="DIR", help="where the artifacts are (default ./var)")
-    parser.add_argument("--limit", type=int, default=1_000, help="queries that are measured, drawn by seed")
+    parser.add_argument(
+        "--limit", type=int, help=f"queries that are measured, drawn by seed (default {_LIMIT:,}; language-model: all)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="language-model: where its picture goes")
+    parser.add_argument(
+        "--categories", type=int, default=CATEGORIES_MIXED, help="language-model: predicted categories mixed"
+    )
+    parser.add_argument("--queries-alone", action="store_true", help="language-model: baselines without titles as well")
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
@@ -43,12 +54,26 @@ def main(arguments: list[str] | None = None) -> int:
     settings = Settings()
     try:
         bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
-        suite = evaluate_autosuggest if options.suite == "autosuggest" else evaluate_search
-        metrics, measured_on = suite(bundle, options.queries, options.limit)
+        if options.suite == "language-model":
+            # Imported only here: torch and transformers take seconds that the other suites need not spend.
+            from training.evaluation.language_model import Comparison, evaluate_language_model
+
+            comparison = Comparison(
+                settings.storage.cadence_home,
+                options.categories,
+                queries_alone=options.queries_alone,
+                plots=options.plots,
+            )
+            metrics, measured_on = evaluate_language_model(
+                bundle, settings.storage.artifacts, options.queries, options.limit, comparison, console
+            )
+        else:
+            suite = evaluate_autosuggest if options.suite == "autosuggest" else evaluate_search
+            metrics, measured_on = suite(bundle, options.queries, options.limit or _LIMIT)
+            _print(console, options.suite, metrics, measured_on)
     except CadenceError as error:
         console.print(f"[red]✗[/red] {error}")
         return 1
-    _print(console, options.suite, metrics, measured_on)
     if options.json:
         content = {"metrics": metrics, "measured_on": measured_on | {"version": bundle.version}}
         options.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
