@@ -19,7 +19,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 
-FORMAT = 1
+FORMAT = 2
 _CURRENT = "current"
 _MANIFEST = "manifest.json"
 

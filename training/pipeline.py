@@ -1,6 +1,6 @@
 """From the database to a published version, step by step; each step's result stays in the work folder.
 
-    embed → categories → vocabulary → catalogue model → query model → completions and product index → publish
+    embed → categories → cleaning → catalogue model → query model → product index → generation → publish
 
 A run is named by a fingerprint of everything it depends on, and works below `<home>/work/<fingerprint>/`. Started
 again, it takes up what is there; when a published version carries the fingerprint, there is nothing to do.
@@ -9,33 +9,37 @@ again, it takes up what is there; when a published version carries the fingerpri
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
 
 from core import artifacts
 from core.categories.assign import vote
 from core.categories.clustering import Clustering, IntArray, cluster
 from core.categories.naming import name_clusters
 from core.categories.predictor import category_word_counts
-from core.domain import Product, Source, WeightedQuery
+from core.domain import Product, WeightedQuery
 from core.language_model.config import PRESETS, Preset
 from core.language_model.corpus import HELD_OUT_AT_MOST, Line
 from core.language_model.gru_mn import GruMn
 from core.language_model.stored_corpus import CORPUS, save_lines
-from core.retrieval.completion import Completion, build_completions
+from core.retrieval.completion import build_completions
 from core.retrieval.storage import save_completions, save_products
 from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
 from core.text.embedding import Encoder, FloatArray, embed_cached
 from core.text.titles import title_segments
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
-from training.corpora import Corpora, build_corpora, encoded
+from training.corpora import Cleaning, Corpora, build_corpora, encoded
+from training.fit import save_model
+from training.generation.index import completions
+from training.generation.run import GeneratedQuery, GenerationPlan, run_generation
+from training.plots import plot_curve
 from training.progress import Steps
 from training.train_language_model import TrainedModel, plan_from, train
 
+CLEANING = Cleaning()  # the steps that won on held-out queries; see LOG.md
 _SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
 _ALIAS_SHARE = 0.1  # a shop's category stands for the clusters that hold this share of its products
 
@@ -73,6 +77,7 @@ class Pipeline:
             clustering.labels if len(data.products) else np.zeros(0, np.int32),
             data.queries,
             query_categories,
+            CLEANING,
         )
         vocabulary = self._vocabulary(corpora, clustering.count)
         titles, queries = encoded(corpora.title_lines(), vocabulary), encoded(corpora.queries, vocabulary)
@@ -84,15 +89,20 @@ class Pipeline:
             shutil.rmtree(prepared, ignore_errors=True)
             prepared.mkdir()
             self._write_categories(prepared, data, corpora, clustering, vocabulary)
-            _write_vocabulary(prepared, vocabulary)
+            text = json.dumps(vocabulary.as_dict(), ensure_ascii=False)
+            (prepared / "vocabulary.json").write_text(text, encoding="utf-8")
             sides = {"title": titles[0], "title_held_out": titles[1], "query": queries[0], "query_held_out": queries[1]}
             save_lines(sides, prepared / CORPUS)
             for folder, trained in ((CATALOG_MODEL, catalog_model), (QUERY_MODEL, query_model)):
                 if trained:
-                    _write_model(prepared / folder, trained)
-            save_completions(build_completions(_completions(data, corpora, query_categories)), prepared / COMPLETIONS)
+                    save_model(trained.model, prepared / folder)
+                    (prepared / folder / "curve.json").write_text(json.dumps(trained.curve, indent=1))
+                    plot_curve(trained.curve, prepared / folder / "curve.png")
             if data.products:
                 save_products(data.products, title_vectors, prepared / PRODUCTS)
+                np.save(prepared / "product_categories.npy", clustering.labels)
+        known = list(zip(data.queries, query_categories.tolist(), strict=True))
+        generated, report = self._generate(prepared, work / "generation", known)
         version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
         facts = {
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -104,8 +114,10 @@ class Pipeline:
                 "queries": len(data.queries),
                 "categories": clustering.count,
                 "words": len(vocabulary.words),
-                "phrases": len(corpora.phrases),
+                "generated": len(generated),
             },
+            "cleaning": asdict(CLEANING),
+            "generation": report,
             "metrics": _metrics(catalog_model, query_model) | {"category_noise_share": clustering.noise_share},
         }
         with self._steps.step(f"Publishing {version}"):
@@ -167,6 +179,17 @@ class Pipeline:
         with self._steps.step(f"Training the {'catalogue' if titles else 'query'} model") as update:
             return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial)
 
+    def _generate(
+        self, prepared: Path, work: Path, known: Sequence[tuple[WeightedQuery, int]]
+    ) -> tuple[list[GeneratedQuery], dict[str, int]]:
+        """Queries generated offline; with the known ones they become the completion index in `prepared`."""
+        plan = GenerationPlan(starts=PRESETS[self._preset].generation_starts)
+        with self._steps.step("Generating queries") as update:
+            generated, report = run_generation(prepared, work, plan, [query.text for query, _ in known], update)
+            index = build_completions(completions(prepared, known, generated))
+            save_completions(index, prepared / COMPLETIONS)
+        return generated, report.counts
+
     def _write_categories(
         self, folder: Path, data: ShopData, corpora: Corpora, clustering: Clustering, vocabulary: Vocabulary
     ) -> None:
@@ -211,32 +234,6 @@ def _aliases(names: Sequence[str], products: Sequence[Product], labels: IntArray
             label for label, count in counts.items() if count >= _ALIAS_SHARE * total
         )
     return aliases
-
-
-def _completions(data: ShopData, corpora: Corpora, query_categories: IntArray) -> list[Completion]:
-    entries = [
-        Completion(query.text, query.weight, int(category), Source.HISTORY)
-        for query, category in zip(data.queries, query_categories, strict=True)
-    ]
-    entries += [
-        Completion(" ".join(phrase.words), float(phrase.titles), phrase.categories[0][0], Source.CATALOG_MODEL)
-        for phrase in corpora.phrases
-    ]
-    return entries
-
-
-def _write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    content = vocabulary.as_dict()
-    (folder / "vocabulary.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-
-def _write_model(folder: Path, trained: TrainedModel[GruMn]) -> None:
-    folder.mkdir()
-    save_file(
-        {key: value.contiguous() for key, value in trained.model.state_dict().items()}, folder / "weights.safetensors"
-    )
-    (folder / "config.json").write_text(json.dumps(trained.model.config.as_dict(), indent=1))
-    (folder / "curve.json").write_text(json.dumps(trained.curve, indent=1))
 
 
 def _metrics(catalog: TrainedModel[GruMn] | None, query: TrainedModel[GruMn] | None) -> dict[str, float]:

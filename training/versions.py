@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import artifacts
+from core.errors import ArtifactError
 from core.language_model.config import Preset
 from core.text.embedding import PACKAGED_MODEL
 
-_PIPELINE = 1  # raised when the same data would give another artifact
+_PIPELINE = 2  # raised when the same data would give another artifact
 
 
 def fingerprint(
@@ -24,8 +25,15 @@ def fingerprint(
 
 
 def published(home: Path, wanted: str) -> str | None:
-    """The current version if it carries the fingerprint `wanted`. Its files are verified when it is served."""
+    """The current version if it carries the fingerprint `wanted`. Its files are verified when it is served.
+
+    A version in an older format is none: it is trained anew.
+    """
     version = artifacts.current_version(home / "artifacts")
     if version is None:
         return None
-    return version if artifacts.read_manifest(home / "artifacts", version).get("fingerprint") == wanted else None
+    try:
+        manifest = artifacts.read_manifest(home / "artifacts", version)
+    except ArtifactError:
+        return None
+    return version if manifest.get("fingerprint") == wanted else None

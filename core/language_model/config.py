@@ -61,6 +61,7 @@ class PresetSizes:
     max_query_lines: int  # over all epochs: a large log needs fewer of them
     max_title_lines: int  # per epoch, drawn anew each time
     eval_every_lines: int
+    generation_starts: int  # of offline generation
 
     def config(self, *, input_size: int, output_size: int, categories: int, titles: bool) -> GruMnConfig:
         return GruMnConfig(
@@ -82,7 +83,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         embedding=32, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
         dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
         batch_size=64, learning_rate=4e-3, query_epochs=3, title_epochs=1,
-        max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000,
+        max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,
     ),
     # Minutes on two cores, served within a keystroke's budget.
     "small": PresetSizes(
@@ -90,6 +91,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         context=128, dropout=0.2, min_count=3, max_words=16_000, softmax_samples=2_048,
         batch_size=128, learning_rate=2e-3, query_epochs=12,
         title_epochs=3, max_query_lines=150_000, max_title_lines=60_000, eval_every_lines=30_000,
+        generation_starts=2_000,
     ),
     # Paper §5.1: 3 layers 2000/1500/1000, attention 1000/750/500 (queries) and 500/375/250 (titles), context 500,
     # batch 128, Adam. "Dropout 0.8" is read as the share kept. For a GPU.
@@ -98,5 +100,6 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         title_attention=(500, 375, 250), context=500, dropout=0.2, min_count=5, max_words=200_000,
         softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_epochs=20, title_epochs=10,
         max_query_lines=100_000_000, max_title_lines=10_000_000, eval_every_lines=500_000,
+        generation_starts=200_000,
     ),
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Completion index: queries with weights, sorted by text, so that a prefix is one contiguous range."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,23 +21,38 @@ _TIES_READ = 5_000  # of equal weight, the alphabetically first; in a judged lis
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A stored query: how often it was completed, its category and where it comes from."""
+    """A stored query: how often it was completed (generated ones: expected of a million searches), and its category.
+
+    `product_count` None: not counted. `log_prob`: log p(query, end | category) under the model that generated it.
+    """
 
     text: str
     weight: float
-    category: int
+    category: int | None  # None for a shopper's own words, which nobody sorted; never in the index
     source: Source
+    product_count: int | None = None
+    log_prob: float | None = None
 
 
 class CompletionIndex:
     """Arrays run beside `texts`, which are normalised, sorted and distinct."""
 
-    def __init__(self, texts: Sequence[str], weights: FloatArray, categories: IntArray, sources: IntArray) -> None:
-        if not len(texts) == len(weights) == len(categories) == len(sources):
-            raise ValueError("texts, weights, categories and sources must be equally long")
+    def __init__(
+        self,
+        texts: Sequence[str],
+        weights: FloatArray,
+        categories: IntArray,
+        sources: IntArray,
+        product_counts: IntArray,
+        log_probs: FloatArray,
+    ) -> None:
+        """`product_counts` −1: not counted; `log_probs` NaN: not generated. Raises ValueError for what does not fit."""
+        if {len(part) for part in (weights, categories, sources, product_counts, log_probs)} != {len(texts)}:
+            raise ValueError("texts and the arrays beside them must be equally long")
         if any(left >= right for left, right in itertools.pairwise(texts)):
             raise ValueError("texts must be sorted and distinct")
         self.texts, self.weights, self.categories, self.sources = texts, weights, categories, sources
+        self.product_counts, self.log_probs = product_counts, log_probs
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -65,12 +81,19 @@ class CompletionIndex:
         return [self._entry(low + i) for i in ranked], total
 
     def _entry(self, index: int) -> Completion:
+        products, log_prob = int(self.product_counts[index]), float(self.log_probs[index])
         return Completion(
             self.texts[index],
             float(self.weights[index]),
             int(self.categories[index]),
             SOURCES[int(self.sources[index])],
+            None if products < 0 else products,
+            None if math.isnan(log_prob) else log_prob,
         )
+
+    def entries(self) -> Iterator[Completion]:
+        """Everything stored, in the order of the texts."""
+        return map(self._entry, range(len(self)))
 
 
 def build_completions(entries: Sequence[Completion]) -> CompletionIndex:
@@ -86,6 +109,8 @@ def build_completions(entries: Sequence[Completion]) -> CompletionIndex:
         np.array([entry.weight for entry in ordered], np.float32),
         np.array([entry.category for entry in ordered], np.int32),
         np.array([SOURCES.index(entry.source) for entry in ordered], np.int32),
+        np.array([-1 if entry.product_count is None else entry.product_count for entry in ordered], np.int32),
+        np.array([math.nan if entry.log_prob is None else entry.log_prob for entry in ordered], np.float32),
     )
 
 

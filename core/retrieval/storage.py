@@ -22,6 +22,8 @@ def save_completions(index: CompletionIndex, folder: Path) -> None:
     np.save(folder / "weights.npy", index.weights)
     np.save(folder / "categories.npy", index.categories)
     np.save(folder / "sources.npy", index.sources)
+    np.save(folder / "product_counts.npy", index.product_counts)
+    np.save(folder / "log_probs.npy", index.log_probs)
 
 
 def load_completions(folder: Path) -> CompletionIndex:
@@ -31,6 +33,8 @@ def load_completions(folder: Path) -> CompletionIndex:
         np.load(folder / "weights.npy"),
         np.load(folder / "categories.npy"),
         np.load(folder / "sources.npy"),
+        np.load(folder / "product_counts.npy"),
+        np.load(folder / "log_probs.npy"),
     )
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
 from core.language_model.generate import QueryGenerator
+from core.retrieval.completion import SOURCES, Completion
 from core.services.bundle import Bundle
 from core.services.corrections import Reading, Typed, readings
 from core.services.highlight import highlights
@@ -23,7 +24,7 @@ from core.text.terms import repeats_a_term, terms_of_normalized
 
 MODEL_EVIDENCE = 20.0  # k of the blend, in completions
 QUERY_MODEL_SHARE = 0.6  # of the models' probability; the catalogue model has the rest
-PHRASE_SHARE = 0.3  # of what the log leaves over: phrases that titles share, beside what the models generate
+STORED_SHARE = 0.3  # of what the log leaves over: generated offline, beside what the models generate now
 CATEGORIES = 3
 BEAM_WIDTH = 16
 _CORRECTED_PENALTY = 0.1  # per edit, among corrections; everything literal comes before them anyway
@@ -98,11 +99,10 @@ class SuggestService:
         """Completions of `typed`, blended, best first; the models do not give back the shopper's `own_text`."""
         index = self._bundle.completions
         seen, weight = index.complete(typed.text, limit, Source.HISTORY, allowed)
-        phrases, phrase_weight = index.complete(typed.text, limit, Source.CATALOG_MODEL, allowed)
         evidence = weight / (weight + MODEL_EVIDENCE)
         merged: dict[str, Candidate] = {}
         for entry in seen:
-            _add(merged, entry.text, Source.HISTORY, evidence * entry.weight / weight, entry.category)
+            _add(merged, entry, evidence * entry.weight / weight)
         categories = self._bundle.predictor.likeliest(typed.words, typed.half, CATEGORIES, allowed)
         models = self._models()
         for source, model, share in models:
@@ -115,10 +115,11 @@ class SuggestService:
                 text = " ".join(line.words)
                 added = " ".join(line.words[len(typed.words) :])
                 if text != own_text.strip() and not repeats_a_term(" ".join(typed.words), added):
-                    _add(merged, text, source, (1 - evidence) * share * line.probability, line.category)
-        for entry in phrases:
-            share = (1 - evidence) * PHRASE_SHARE * entry.weight / phrase_weight
-            _add(merged, entry.text, Source.CATALOG_MODEL, share, entry.category)
+                    _add(merged, Completion(text, 0, line.category, source), (1 - evidence) * share * line.probability)
+        for source, _, share in models:
+            stored, total = index.complete(typed.text, limit, source, allowed)
+            for entry in stored:
+                _add(merged, entry, (1 - evidence) * STORED_SHARE * share * entry.weight / total)
         return sorted(merged.values(), key=lambda candidate: (-candidate.probability, candidate.text))
 
     def _corrections(
@@ -176,21 +177,23 @@ class SuggestService:
     def _count_products(self, candidates: Iterable[Candidate]) -> None:
         if self._bundle.products is not None:
             for candidate in candidates:
-                candidate.product_count = self._bundle.products.count_matching(terms_of_normalized(candidate.text))
+                if candidate.product_count is None:  # what is stored was counted when it was stored
+                    terms = terms_of_normalized(candidate.text)
+                    candidate.product_count = self._bundle.products.count_matching(terms)
 
     def _empty_box(self, query: SuggestQuery, allowed: frozenset[int] | None, started: float) -> SuggestReply:
         """Own recent queries, then what many shoppers look for now, then the head of the log."""
         rows: dict[str, Candidate] = {}
         if allowed is None:
             for text in query.recent[:_RECENT_AT_MOST]:
-                _add(rows, normalize(text), Source.RECENT, 1.0, None)
+                _add(rows, Completion(normalize(text), 0, None, Source.RECENT), 1.0)
             for text in query.trending:
-                _add(rows, normalize(text), Source.TRENDING, 0.5, None)
-        for source in (Source.HISTORY, Source.CATALOG_MODEL):
+                _add(rows, Completion(normalize(text), 0, None, Source.TRENDING), 0.5)
+        for source in SOURCES:
             head, weight = self._bundle.completions.complete("", query.limit, source, allowed)
             for entry in head:
                 if entry.text not in rows:
-                    _add(rows, entry.text, source, 0.5 * entry.weight / weight, entry.category)
+                    _add(rows, entry, 0.5 * entry.weight / weight)
         rows.pop("", None)
         shown = list(rows.values())[: query.limit]
         self._count_products(shown)
@@ -217,8 +220,10 @@ class SuggestService:
         return products.best_holding_all(terms_of_normalized(suggestions[0].text), count)
 
 
-def _add(merged: dict[str, Candidate], text: str, source: Source, probability: float, category: int | None) -> None:
+def _add(merged: dict[str, Candidate], entry: Completion, probability: float) -> None:
     """Adds what one source gives to a text; the first source that names a text stays its source."""
-    candidate = merged.setdefault(text, Candidate(text, 0.0, source, category))
+    candidate = merged.setdefault(
+        entry.text, Candidate(entry.text, 0.0, entry.source, entry.category, product_count=entry.product_count)
+    )
     candidate.probability += probability
-    candidate.parts[source.value] = candidate.parts.get(source.value, 0.0) + probability
+    candidate.parts[entry.source.value] = candidate.parts.get(entry.source.value, 0.0) + probability

@@ -46,6 +46,6 @@ def test_unsorted_or_uneven_input_is_refused() -> None:
 
     one, two = np.ones(1, np.float32), np.zeros(2, np.int32)
     with pytest.raises(ValueError, match="equally long"):
-        CompletionIndex(["a"], one, two, two)
+        CompletionIndex(["a"], one, two, two, two, one)
     with pytest.raises(ValueError, match="sorted"):
-        CompletionIndex(["b", "a"], np.ones(2, np.float32), two, two)
+        CompletionIndex(["b", "a"], np.ones(2, np.float32), two, two, two, np.ones(2, np.float32))
