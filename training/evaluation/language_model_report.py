@@ -154,7 +154,7 @@ def plot(results: Mapping[str, Compared], file: Path) -> None:
     right.set(xlabel="top-1 accuracy (more is better)")
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
-    right.legend()
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=120)
 
@@ -165,4 +165,5 @@ def _bars(axes: Axes, results: Mapping[str, Compared], metric: str, shown: Seque
         places = [names.index(name) + offset for name in shown]
         bars = axes.barh(places, values, height=0.38, label=f"{protocol} category")
         axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=7)
+    axes.margins(x=0.12)  # room for the numbers
     axes.grid(axis="x", alpha=0.3)
