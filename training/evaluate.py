@@ -4,6 +4,7 @@ Suites:
   autosuggest   prefixes of held-out queries: how many get suggestions, literal or corrected; Success@10 and MRR@10 of
                 the completion index alone and with both language models
   search        judged queries: nDCG@10 of lexical, dense and fused ranking
+  generation    what offline generation adds: prefixes left with few suggestions, drift, redundancy, diversity, reach
   language-model  held-out queries: the paper's Table 5, our models beside every baseline (trained and kept below
                 <home>/baselines), the category given and predicted; --plots DIR draws it
 
@@ -26,11 +27,13 @@ from config.settings import Settings
 from core.errors import CadenceError
 from core.services.bundle import load_bundle
 from training.evaluation.autosuggest import evaluate_autosuggest
+from training.evaluation.generation import evaluate_generation
 from training.evaluation.mixture import CATEGORIES_MIXED
 from training.evaluation.search import evaluate_search
 
-SUITES = ("autosuggest", "search", "language-model")
+SUITES = ("autosuggest", "search", "generation", "language-model")
 _LIMIT = 1_000
+_ALL = 1_000_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
             metrics, measured_on = evaluate_language_model(
                 bundle, settings.storage.artifacts, options.queries, options.limit, comparison, console
             )
+        elif options.suite == "generation":
+            metrics, measured_on = evaluate_generation(
+                bundle, settings.storage.artifacts, options.queries, options.limit or _ALL
+            )
+            _print(console, options.suite, metrics, measured_on)
         else:
             suite = evaluate_autosuggest if options.suite == "autosuggest" else evaluate_search
             metrics, measured_on = suite(bundle, options.queries, options.limit or _LIMIT)

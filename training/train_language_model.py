@@ -76,7 +76,8 @@ def train(
     model = GruMn(plan.config)
     if word_vectors is not None:
         with torch.no_grad():
-            model.word_embedding.weight[: len(word_vectors)] = word_vectors
+            words = model.output.weight if plan.config.tied else model.get_parameter("word_embedding.weight")
+            words[: len(word_vectors)] = word_vectors
     return train_model(model, plan, vocabulary, training_lines, held_out, folder, on_progress, initial, compute)
 
 

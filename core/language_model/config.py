@@ -23,12 +23,15 @@ class GruMnConfig:
     attention: tuple[int, ...]
     context: int
     dropout: float
+    tied: bool = False  # words are embedded by their rows of the output layer
 
     def __post_init__(self) -> None:
         if len(self.hidden) != len(self.attention) or not self.hidden:
             raise ValueError("hidden and attention must list the same layers")
         if not 0 <= self.dropout < 1:
             raise ValueError("dropout is the share dropped, in [0, 1)")
+        if self.tied and self.embedding != self.context:
+            raise ValueError("tied embeddings need a context as wide as a word's embedding")
 
     def as_dict(self) -> dict[str, object]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
@@ -74,13 +77,14 @@ class PresetSizes:
             attention=self.title_attention if titles else self.query_attention,
             context=self.context,
             dropout=self.dropout,
+            tied=self.embedding == self.context,
         )
 
 
 PRESETS: Mapping[Preset, PresetSizes] = {
     # Seconds to train; for tests and a first look.
     "tiny": PresetSizes(
-        embedding=32, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
+        embedding=48, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
         dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
         batch_size=64, learning_rate=4e-3, query_epochs=3, title_epochs=1,
         max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,

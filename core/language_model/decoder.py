@@ -110,7 +110,11 @@ class Decoder:
         """Raises ArtifactError when a weight is missing or does not have the configured shape."""
         self.config = config
         try:
-            self._words = weights["word_embedding.weight"]
+            self._output = weights["output.weight"]
+            if config.tied:
+                self._words = np.concatenate([self._output, weights["word_embedding.begins.weight"]])
+            else:
+                self._words = weights["word_embedding.weight"]
             categories = weights["category_embedding.weight"]
             self._categories = categories
             self._layers = [_Layer(weights, f"layers.{index}.") for index in range(len(config.hidden))]
@@ -121,7 +125,6 @@ class Decoder:
             ]
             self._category_context = categories @ weights["category_context.weight"].T + weights["context.bias"]
             self._context = np.ascontiguousarray(weights["context.weight"].T)
-            self._output = weights["output.weight"]
             self._output_bias = weights["output.bias"]
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"language model weights do not fit: {error}") from error

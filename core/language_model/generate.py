@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from core.language_model.beam import END, Expansion, Hypothesis, IntArray, beam_search
 from core.language_model.decoder import Decoder, DecoderState, log_softmax, stack
@@ -103,6 +104,12 @@ class QueryGenerator:
             self.steps += 1
             self._remember(state, categories, tokens[: length + 1])
         return state
+
+    def end_probability(self, state: DecoderState) -> npt.NDArray[np.float32]:
+        """p(end of query) `(N,)` after what the rows of `state` have read, over the whole vocabulary."""
+        ends = np.array([self._vocabulary.eos_id(category) for category in state.category.tolist()])
+        result: npt.NDArray[np.float32] = np.exp(self._decoder.log_probs(state)[np.arange(len(ends)), ends])
+        return result
 
     def _longest_known(self, category: int, tokens: tuple[int, ...]) -> int:
         for length in range(len(tokens), -1, -1):

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from core.language_model.config import GruMnConfig
 from core.language_model.next_token import NextTokenModel
+from core.language_model.word_embedding import word_embedding
 
 
 class GruMnLayer(nn.Module):
@@ -61,7 +62,6 @@ class GruMn(NextTokenModel):
     def __init__(self, config: GruMnConfig) -> None:
         super().__init__()
         self.config = config
-        self.word_embedding = nn.Embedding(config.input_size, config.embedding)
         self.category_embedding = nn.Embedding(config.categories, config.category_embedding)
         widths = [config.embedding + config.category_embedding, *config.hidden]
         self.category_inputs = nn.ModuleList(nn.Linear(config.category_embedding, width) for width in widths[:-1])
@@ -73,7 +73,7 @@ class GruMn(NextTokenModel):
         self.context = nn.Linear(config.hidden[-1], config.context)
         self.category_context = nn.Linear(config.category_embedding, config.context, bias=False)
         self.output = nn.Linear(config.context, config.output_size)
-        nn.init.normal_(self.word_embedding.weight, std=0.1)
+        self.word_embedding = word_embedding(self.output, config.input_size, config.embedding, tied=config.tied)
         nn.init.normal_(self.category_embedding.weight, std=0.1)
 
     def contexts(self, tokens: Tensor, category: Tensor) -> Tensor:

@@ -72,6 +72,9 @@ def _any_of(spellings: Mapping[str, str]) -> str:
 _QUANTITY = re.compile(rf"""(?<!\S)({_NUMBER})(?:([{"".join(_GLUED)}])|[ -]?({_any_of(_CANONICAL)}))(?!\S)""")
 _SIZE = re.compile(rf"(?<!\S)({_any_of(_SIZE_OF)})(?!\S)")
 
+ABBREVIATIONS = frozenset(spelling for spelling in _CANONICAL if len(spelling) <= 3)
+"""Units that are no words of their own: nothing begins with `ft` or `oz`."""
+
 
 def canonical_units(text: str) -> str:
     """`text` with every quantity and size in its canonical form; idempotent (property-tested)."""

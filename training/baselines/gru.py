@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.language_model.next_token import NextTokenModel
+from core.language_model.word_embedding import word_embedding
 from training.baselines.sizes import BaselineConfig
 
 State = tuple[Tensor, ...]
@@ -21,7 +22,6 @@ class GruLanguageModel(NextTokenModel):
         """`width` is the size of every recurrent layer."""
         super().__init__()
         self.config, self.width = config, width
-        self.word_embedding = nn.Embedding(config.input_size, config.embedding)
         self.category_embedding = nn.Embedding(config.categories, config.category_embedding)
         widths = [config.embedding + config.category_embedding, *[width] * config.layers]
         self.category_inputs = nn.ModuleList(nn.Linear(config.category_embedding, size) for size in widths[:-1])
@@ -30,7 +30,7 @@ class GruLanguageModel(NextTokenModel):
         self.context = nn.Linear(width, config.context)
         self.category_context = nn.Linear(config.category_embedding, config.context, bias=False)
         self.output = nn.Linear(config.context, config.output_size)
-        nn.init.normal_(self.word_embedding.weight, std=0.1)
+        self.word_embedding = word_embedding(self.output, config.input_size, config.embedding, tied=config.tied)
         nn.init.normal_(self.category_embedding.weight, std=0.1)
 
     def contexts(self, tokens: Tensor, category: Tensor) -> Tensor:

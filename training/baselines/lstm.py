@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.language_model.next_token import NextTokenModel
+from core.language_model.word_embedding import word_embedding
 from training.baselines.sizes import BaselineConfig
 
 State = tuple[Tensor, Tensor]
@@ -20,8 +21,6 @@ class LstmLanguageModel(NextTokenModel):
         """`width` is the size of every recurrent layer."""
         super().__init__()
         self.config, self.width = config, width
-        self.word_embedding = nn.Embedding(config.input_size, config.embedding)
-        nn.init.normal_(self.word_embedding.weight, std=0.1)
         inputs = config.embedding
         if config.uses_category:
             self.category_embedding = nn.Embedding(config.categories, config.category_embedding)
@@ -31,6 +30,7 @@ class LstmLanguageModel(NextTokenModel):
         self.dropout = nn.Dropout(config.dropout)
         self.context = nn.Linear(width, config.context)
         self.output = nn.Linear(config.context, config.output_size)
+        self.word_embedding = word_embedding(self.output, config.input_size, config.embedding, tied=config.tied)
 
     def contexts(self, tokens: Tensor, category: Tensor) -> Tensor:
         """`(B, T, context)` for `tokens` `(B, T)` under `category` `(B,)`."""

@@ -25,6 +25,7 @@ class BaselineConfig:
     context: int
     layers: int
     dropout: float
+    tied: bool
 
     @property
     def uses_category(self) -> bool:
@@ -46,6 +47,7 @@ class BaselineConfig:
             context=ours.context,
             layers=len(ours.hidden),
             dropout=ours.dropout,
+            tied=ours.tied,
         )
 
 

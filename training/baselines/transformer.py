@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import Cache, DynamicCache, GPT2Config, GPT2Model
 
 from core.language_model.next_token import NextTokenModel
+from core.language_model.word_embedding import word_embedding
 from training.baselines.sizes import BaselineConfig
 
 _HEADS = 4
@@ -24,8 +25,6 @@ class TransformerLanguageModel(NextTokenModel):
         super().__init__()
         self.config, self.width = config, width
         size = config.embedding
-        self.word_embedding = nn.Embedding(config.input_size, size)
-        nn.init.normal_(self.word_embedding.weight, std=0.1)
         if config.uses_category:
             self.category_embedding = nn.Embedding(config.categories, config.category_embedding)
             nn.init.normal_(self.category_embedding.weight, std=0.1)
@@ -45,6 +44,7 @@ class TransformerLanguageModel(NextTokenModel):
         )
         self.blocks = GPT2Model(shape)
         self.output = nn.Linear(size, config.output_size)
+        self.word_embedding = word_embedding(self.output, config.input_size, config.embedding, tied=config.tied)
 
     def contexts(self, tokens: Tensor, category: Tensor) -> Tensor:
         """`(B, T, embedding)` for `tokens` `(B, T)`, T ≤ 32, under `category` `(B,)`."""

@@ -11,6 +11,7 @@ from core.text.terms import terms_of_normalized
 from core.text.titles import JOINERS
 from core.text.vocabulary import Vocabulary
 from training.generation.models import GenerationModels
+from training.generation.starts import may_begin
 
 _LONGEST = 8  # words
 _END_SHARE = 0.08  # of a word's occurrences that end a line
@@ -35,7 +36,7 @@ class WellFormed:
     def accepts(self, tokens: Sequence[int]) -> bool:
         """Whether `tokens` read like a whole query: no word twice, no dangling beginning or end."""
         words = [self._vocabulary.words[token] for token in tokens]
-        if len(words) > _LONGEST or words[0] in JOINERS or not any(map(str.isalpha, "".join(words))):
+        if len(words) > _LONGEST or not may_begin(words[0]):
             return False
         if self.ends_abruptly(tokens):
             return False

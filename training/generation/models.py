@@ -95,10 +95,10 @@ def read(decoder: Decoder, vocabulary: Vocabulary, category: int, tokens: IntArr
 
 def log_probs(
     models: GenerationModels, source: Source, category: int, queries: list[tuple[int, ...]]
-) -> npt.NDArray[np.float64]:
-    """log p(query, end | category) `(Q,)` under one model, over the whole vocabulary."""
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """log p(query, end | category) and log p(end | query, category), both `(Q,)`, over the whole vocabulary."""
     decoder, vocabulary = models.models[source], models.vocabulary
-    result = np.zeros(len(queries))
+    result, ends = np.zeros(len(queries)), np.zeros(len(queries))
     by_length: dict[int, list[int]] = {}
     for index, query in enumerate(queries):
         by_length.setdefault(len(query), []).append(index)
@@ -109,7 +109,8 @@ def log_probs(
             rows = np.arange(len(chosen))
             state = decoder.start(np.full(len(chosen), category), np.full(len(chosen), vocabulary.bos_id(category)))
             for position in range(tokens.shape[1]):
-                result[chosen] += decoder.log_probs(state)[rows, tokens[:, position]]
+                ends[chosen] = decoder.log_probs(state)[rows, tokens[:, position]]
+                result[chosen] += ends[chosen]
                 if position + 1 < tokens.shape[1]:
                     state = decoder.advance(state, tokens[:, position])
-    return result
+    return result, ends

@@ -5,6 +5,7 @@ categories that have no file yet.
 """
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from training.generation.models import GenerationModels, generate, load_models, 
 from training.generation.starts import Start, starts_by_category
 
 _MIN_TOKEN_LOG_PROB = -6.0  # mean over words and end
+_MIN_END_LOG_PROB = math.log(0.1)  # the model itself must think that the query is complete
 _PHRASE_WORDS = 4  # of a title's line that is a candidate as it is
 
 
@@ -155,9 +157,11 @@ def _category(job: Job) -> None:
             counts["of another category"] += result.products > 0 and result.category != category
             if result.category == category:
                 found.append((tokens, text, result.products))
-        scores = log_probs(models, source, category, [tokens for tokens, _, _ in found])
-        for (tokens, text, products), score in zip(found, scores.tolist(), strict=True):
-            if score / (len(tokens) + 1) < _MIN_TOKEN_LOG_PROB:
+        scores, ends = log_probs(models, source, category, [tokens for tokens, _, _ in found])
+        for (tokens, text, products), score, end in zip(found, scores.tolist(), ends.tolist(), strict=True):
+            if end < _MIN_END_LOG_PROB:
+                counts["broken off"] += 1
+            elif score / (len(tokens) + 1) < _MIN_TOKEN_LOG_PROB:
                 counts["improbable"] += 1
             else:
                 kept.append(GeneratedQuery(text, category, source, score, products))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.language_model.corpus import Line
 from core.text.titles import JOINERS
+from core.text.units import ABBREVIATIONS
 from core.text.vocabulary import Vocabulary
 
 
@@ -48,9 +49,13 @@ def starts_by_category(
     return dict(sorted(grouped.items()))
 
 
+def may_begin(word: str) -> bool:
+    """Whether a query may begin with `word`: no joiner, no bare number, no abbreviated unit."""
+    return word not in JOINERS and word not in ABBREVIATIONS and any(map(str.isalpha, word))
+
+
 def _usable_words(vocabulary: Vocabulary) -> list[bool]:
-    words = [word not in JOINERS and any(map(str.isalpha, word)) for word in vocabulary.words]
-    return [*words, False]  # the rare token
+    return [*map(may_begin, vocabulary.words), False]  # the rare token
 
 
 def _may_end(token: int, vocabulary: Vocabulary) -> bool:

@@ -22,7 +22,7 @@ VOCABULARY = build_vocabulary({f"word{index:03d}": 5.0 for index in range(300)},
 OURS = PRESETS["tiny"].config(
     input_size=VOCABULARY.input_size, output_size=VOCABULARY.output_size, categories=3, titles=False
 )
-PARAMETERS = 50_000
+PARAMETERS = 100_000
 
 
 def scored(architecture: Architecture, *, uses_category: bool) -> ScoredModel:
