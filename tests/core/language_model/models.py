@@ -18,7 +18,7 @@ def small_vocabulary() -> Vocabulary:
     )
 
 
-def small_model(seed: int = 0) -> GruMn:
+def small_model(seed: int = 0, *, tied: bool = False) -> GruMn:
     vocabulary = small_vocabulary()
     torch.manual_seed(seed)
     model = GruMn(
@@ -26,12 +26,13 @@ def small_model(seed: int = 0) -> GruMn:
             input_size=vocabulary.input_size,
             output_size=vocabulary.output_size,
             categories=CATEGORIES,
-            embedding=7,
+            embedding=8 if tied else 7,
             category_embedding=3,
             hidden=(11, 6),
             attention=(5, 4),
             context=8,
             dropout=0.0,
+            tied=tied,
         )
     )
     for parameter in model.parameters():  # larger than at initialisation, so that mistakes show

@@ -62,7 +62,7 @@ def test_low_association_by_hand(logarithm: bool) -> None:
 
 
 def test_a_pair_with_a_word_between_counts_four_tenths() -> None:
-    # ab 1, bc 1, ac 0.4 of 2.4; each word a third of all: b's pairs are both nearer than chance, a and c have the far one
+    # ab 1, bc 1, ac 0.4 of 2.4; each word a third of all: b has two near pairs, a and c one near and one far
     together, far, chance = 1 / 2.4, 0.4 / 2.4, 1 / 9
     near_score = math.log(together / chance) / -math.log(together)
     far_score = math.log(far / chance) / -math.log(far)
