@@ -1,10 +1,10 @@
 """What each step of cleaning is worth: `python -m tests.benchmarks.cleaning titles|queries --catalog F --queries F`.
 
-`titles`: models trained on titles cleaned in different ways; what counts is how many bits per character
-they give the *queries* of the shop, none of which they saw. `queries`: models trained on titles and four fifths of the log,
-cleaned in different ways; scored on the other fifth, never cleaned, as are the first. Categories are the oracle's
-in both, so that nothing but the cleaning differs. Lower is better. The model is a Kneser-Ney 4-gram with category (half a minute a row)
-or a small GRU memory network (`--model gru-mn`).
+`titles`: models trained on titles cleaned in different ways; what counts is how many bits per character they give the
+*queries* of the shop, none of which they saw. `queries`: models trained on titles and four fifths of the log, cleaned
+in different ways; scored on the other fifth, never cleaned, as are the first. Categories are the oracle's in both, so
+that nothing but the cleaning differs. Lower is better. The model is a Kneser-Ney 4-gram with category (half a minute a
+row) or a small GRU memory network (`--model gru-mn`).
 """
 
 import argparse
