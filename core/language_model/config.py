@@ -53,6 +53,7 @@ class PresetSizes:
     query_attention: tuple[int, ...]
     title_attention: tuple[int, ...]
     context: int
+    tied: bool  # one matrix for words in and out: faster to train, see LOG.md
     dropout: float
     min_count: int  # words seen less often are rare
     max_words: int
@@ -77,7 +78,7 @@ class PresetSizes:
             attention=self.title_attention if titles else self.query_attention,
             context=self.context,
             dropout=self.dropout,
-            tied=self.embedding == self.context,
+            tied=self.tied,
         )
 
 
@@ -85,14 +86,14 @@ PRESETS: Mapping[Preset, PresetSizes] = {
     # Seconds to train; for tests and a first look.
     "tiny": PresetSizes(
         embedding=48, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
-        dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
+        tied=True, dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
         batch_size=64, learning_rate=4e-3, query_epochs=3, title_epochs=1,
         max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,
     ),
     # Minutes on two cores, served within a keystroke's budget.
     "small": PresetSizes(
         embedding=128, category_embedding=32, hidden=(256, 256), query_attention=(64, 64), title_attention=(64, 64),
-        context=128, dropout=0.2, min_count=3, max_words=16_000, softmax_samples=2_048,
+        context=128, tied=False, dropout=0.2, min_count=3, max_words=16_000, softmax_samples=2_048,
         batch_size=128, learning_rate=2e-3, query_epochs=12,
         title_epochs=3, max_query_lines=150_000, max_title_lines=60_000, eval_every_lines=30_000,
         generation_starts=2_000,
@@ -101,7 +102,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
     # batch 128, Adam. "Dropout 0.8" is read as the share kept. For a GPU.
     "paper": PresetSizes(
         embedding=300, category_embedding=100, hidden=(2000, 1500, 1000), query_attention=(1000, 750, 500),
-        title_attention=(500, 375, 250), context=500, dropout=0.2, min_count=5, max_words=200_000,
+        title_attention=(500, 375, 250), context=500, tied=False, dropout=0.2, min_count=5, max_words=200_000,
         softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_epochs=20, title_epochs=10,
         max_query_lines=100_000_000, max_title_lines=10_000_000, eval_every_lines=500_000,
         generation_starts=200_000,

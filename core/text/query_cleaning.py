@@ -26,7 +26,7 @@ class QueryCleaning:
 
     spelling: bool = True
     stop_words: bool = True
-    units: bool = True
+    units: bool = False
     singulars: bool = False
 
 

@@ -33,7 +33,7 @@ class TitleCleaning:
 
     segments: bool = True  # parentheses and delimiters; off: the raw title
     expand_parentheses: bool = False  # a title per word inside, as in the paper; off: what is inside is left out
-    units: bool = True
+    units: bool = False
     entropy: Literal["off", "low", "spread"] = "off"
     npmi: Literal["off", "ratio", "log"] = "off"
     npmi_of_pairs: Literal["mean", "max"] = "max"

@@ -45,7 +45,7 @@ TITLES: Mapping[str, TitleCleaning] = {
     "raw titles": TitleCleaning(segments=False, units=False),
     "segments": _BASE,
     "segments, parentheses expanded": dataclasses.replace(_BASE, expand_parentheses=True),
-    "segments, units": TitleCleaning(),
+    "segments, units": dataclasses.replace(_BASE, units=True),
     "entropy low (paper)": dataclasses.replace(_BASE, entropy="low", protect=False),
     "entropy low, protected": dataclasses.replace(_BASE, entropy="low"),
     "entropy spread": dataclasses.replace(_BASE, entropy="spread"),
@@ -54,7 +54,7 @@ TITLES: Mapping[str, TitleCleaning] = {
     "NPMI log, mean, protected": dataclasses.replace(_BASE, npmi="log", npmi_of_pairs="mean"),
     "NPMI log, max, protected": dataclasses.replace(_BASE, npmi="log"),
     "entropy low + NPMI (paper)": TitleCleaning(
-        expand_parentheses=True, entropy="low", npmi="ratio", npmi_of_pairs="mean", protect=False
+        expand_parentheses=True, units=True, entropy="low", npmi="ratio", npmi_of_pairs="mean", protect=False
     ),
 }
 QUERIES: Mapping[str, QueryCleaning] = {
