@@ -30,6 +30,8 @@ from core.language_model.dynamic_beam import DynamicBeam
 from core.retrieval.completion import build_completions
 from core.retrieval.storage import load_completions, save_completions
 from core.services.bundle import COMPLETIONS
+from core.text.embedding import Encoder
+from training.generation.gates import by_meaning
 from training.generation.index import completions
 from training.generation.run import GenerationPlan, run_generation
 from training.progress import Steps
@@ -76,9 +78,12 @@ def publish_generated(home: Path, plan: GenerationPlan, steps: Steps, workers: i
     ]
     started = time.perf_counter()
     with steps.step("Generating queries") as update:
-        generated, report = run_generation(
-            current.path, work / "categories", plan, [query.text for query, _ in known], update, workers
-        )
+        own = None
+        if current.has("product_categories.npy"):
+            encoder = Encoder(str(current.manifest["embedding_model"]))
+            own = by_meaning(current.path, encoder, home / "cache" / "embeddings", update)
+        texts = [query.text for query, _ in known]
+        generated, report = run_generation(current.path, work / "categories", plan, texts, update, workers, own)
     seconds = time.perf_counter() - started
     table = Table("gate", "queries", title=f"{60 * len(generated) / max(seconds, 1e-9):,.0f} kept a minute")
     for gate, count in report.counts.items():

@@ -33,6 +33,7 @@ from core.text.titles import title_segments
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
 from training.corpora import Cleaning, Corpora, build_corpora, encoded
 from training.fit import save_model
+from training.generation.gates import by_meaning
 from training.generation.index import completions
 from training.generation.run import GeneratedQuery, GenerationPlan, run_generation
 from training.plots import plot_curve
@@ -71,7 +72,7 @@ class Pipeline:
         encoder = Encoder(self._embedding_model)
         title_vectors = self._embed(encoder, "Embedding titles", [product.title for product in data.products])
         query_vectors = self._embed(encoder, "Embedding queries", [query.text for query in data.queries])
-        clustering, query_categories = self._categories(title_vectors, query_vectors, work)
+        clustering, query_categories = self._categories(data, title_vectors, query_vectors, work)
         corpora = build_corpora(
             data.products,
             clustering.labels if len(data.products) else np.zeros(0, np.int32),
@@ -102,7 +103,7 @@ class Pipeline:
                 save_products(data.products, title_vectors, prepared / PRODUCTS)
                 np.save(prepared / "product_categories.npy", clustering.labels)
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
-        generated, report = self._generate(prepared, work / "generation", known)
+        generated, report = self._generate(prepared, work / "generation", known, encoder)
         version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
         facts = {
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,7 +136,9 @@ class Pipeline:
                 lambda done, total: update(done / max(1, total), f"{done:,} of {total:,}"),
             )  # fmt: skip
 
-    def _categories(self, titles: FloatArray, queries: FloatArray, work: Path) -> tuple[Clustering, IntArray]:
+    def _categories(
+        self, data: ShopData, titles: FloatArray, queries: FloatArray, work: Path
+    ) -> tuple[Clustering, IntArray]:
         """Clusters of the titles and each query's by the vote of its nearest titles; without titles, of queries."""
         stored = work / "categories.npz"
         with self._steps.step("Finding pseudo-categories") as update:
@@ -144,10 +147,11 @@ class Pipeline:
                     known = Clustering(read["labels"], read["confidence"], read["centroids"], float(read["noise"]))
                     return known, read["queries"]
             update(0.1, "reducing and clustering, a minute or so")
-            clustering = cluster(titles if len(titles) else queries, self._seed)
             if len(titles):
+                clustering = cluster(titles, self._seed, [product.title for product in data.products])
                 query_categories = vote(queries, titles, clustering.labels, clustering.count)[0]
             else:
+                clustering = cluster(queries, self._seed, [query.text for query in data.queries])
                 query_categories = clustering.labels
             partial = work / "categories.partial.npz"
             np.savez(
@@ -180,12 +184,16 @@ class Pipeline:
             return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial)
 
     def _generate(
-        self, prepared: Path, work: Path, known: Sequence[tuple[WeightedQuery, int]]
+        self, prepared: Path, work: Path, known: Sequence[tuple[WeightedQuery, int]], encoder: Encoder
     ) -> tuple[list[GeneratedQuery], dict[str, int]]:
         """Queries generated offline; with the known ones they become the completion index in `prepared`."""
         plan = GenerationPlan(starts=PRESETS[self._preset].generation_starts)
         with self._steps.step("Generating queries") as update:
-            generated, report = run_generation(prepared, work, plan, [query.text for query, _ in known], update)
+            own = None
+            if (prepared / "product_categories.npy").exists():
+                own = by_meaning(prepared, encoder, self._home / "cache" / "embeddings", update)
+            texts = [query.text for query, _ in known]
+            generated, report = run_generation(prepared, work, plan, texts, update, own_categories=own)
             index = build_completions(completions(prepared, known, generated))
             save_completions(index, prepared / COMPLETIONS)
         return generated, report.counts

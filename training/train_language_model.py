@@ -45,13 +45,14 @@ def plan_from(sizes: PresetSizes, vocabulary: Vocabulary, *, titles: bool, lines
             titles=titles,
         ),
         batch_size=sizes.batch_size,
-        learning_rate=sizes.learning_rate,
+        learning_rate=sizes.learning_rate if titles else sizes.query_learning_rate,
         epochs=sizes.title_epochs
         if titles
         else max(1, min(sizes.query_epochs, sizes.max_query_lines // max(1, lines))),
         lines_per_epoch=min(lines, sizes.max_title_lines if titles else sizes.max_query_lines),
         eval_every_lines=sizes.eval_every_lines,
         softmax_samples=sizes.softmax_samples,
+        word_dropout=sizes.title_word_dropout if titles else sizes.query_word_dropout,
         seed=seed,
     )
 

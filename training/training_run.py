@@ -38,19 +38,35 @@ class TrainingPlan:
     lines_per_epoch: int
     eval_every_lines: int
     softmax_samples: int | None = None
+    word_dropout: float = 0.0  # share of the words read that the model sees as rare
     seed: int = 0
+
+    @property
+    def rare_id(self) -> int:
+        return self.config.output_size - self.config.categories - 1
 
 
 class _Loss(nn.Module):
-    """Batch → mean loss in one forward call, which is what compiling and distributing work on."""
+    """Batch → mean loss in one forward call, which is what compiling and distributing work on.
 
-    def __init__(self, model: NextTokenModel, sampled: SampledSoftmax | None) -> None:
+    Word dropout (Bowman et al. 2016, arXiv 1511.06349): what titles teach is asked for after contexts that titles do
+    not have, since shoppers put other words together. A model that sometimes cannot see a word learns what to expect
+    from the rest, as a back-off model does.
+    """
+
+    def __init__(self, model: NextTokenModel, sampled: SampledSoftmax | None, plan: TrainingPlan) -> None:
         super().__init__()
         self.model = model
         self._sampled = sampled
+        self._word_dropout, self._rare_id = plan.word_dropout, plan.rare_id
 
     def forward(self, tokens: Tensor, category: Tensor) -> Tensor:
-        contexts = self.model.contexts(tokens[:, :-1], category).flatten(0, 1)
+        read = tokens[:, :-1]
+        if self._word_dropout:
+            hidden = torch.rand(read.shape, device=read.device) < self._word_dropout
+            hidden[:, 0] = False  # the begin token
+            read = read.masked_fill(hidden, self._rare_id)
+        contexts = self.model.contexts(read, category).flatten(0, 1)
         targets = tokens[:, 1:].flatten()
         if self._sampled:
             loss: Tensor = self._sampled(contexts, targets, self.model.output)
@@ -65,7 +81,7 @@ class Run:
         self, plan: TrainingPlan, model: NextTokenModel, folder: Path, sampled: SampledSoftmax | None, compute: Compute
     ) -> None:
         self.plan, self.model, self.folder, self.compute = plan, model.to(compute.device), folder, compute
-        self._loss = compute.prepared(_Loss(self.model, sampled).to(compute.device))
+        self._loss = compute.prepared(_Loss(self.model, sampled, plan).to(compute.device))
         self.optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
         self.step = self.epoch = self.position = self.worse = 0
         self.best: dict[str, Any] = _copy(model)
@@ -157,7 +173,7 @@ class Run:
         shapes = [[name, *value.shape] for name, value in self.model.state_dict().items()]
         return json.dumps([type(self.model).__name__, shapes, plan.config.as_dict(), plan.batch_size,
                            plan.learning_rate, plan.epochs, plan.lines_per_epoch, plan.eval_every_lines,
-                           plan.softmax_samples, plan.seed, self.compute.world])  # fmt: skip
+                           plan.softmax_samples, plan.word_dropout, plan.seed, self.compute.world])  # fmt: skip
 
 
 def log_likelihood(model: NextTokenModel, lines: Sequence[Line], vocabulary: Vocabulary) -> float:

@@ -59,7 +59,10 @@ class PresetSizes:
     max_words: int
     softmax_samples: int | None  # negatives a batch is trained against; None: the whole vocabulary
     batch_size: int
-    learning_rate: float
+    learning_rate: float  # of the catalogue model
+    query_learning_rate: float  # of the query model, which starts from it
+    title_word_dropout: float  # share of the words read that are hidden in training
+    query_word_dropout: float
     query_epochs: int  # at most: held-out log likelihood stops earlier
     title_epochs: int
     max_query_lines: int  # over all epochs: a large log needs fewer of them
@@ -87,14 +90,16 @@ PRESETS: Mapping[Preset, PresetSizes] = {
     "tiny": PresetSizes(
         embedding=48, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
         tied=True, dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
-        batch_size=64, learning_rate=4e-3, query_epochs=3, title_epochs=1,
+        batch_size=64, learning_rate=4e-3, query_learning_rate=4e-3, title_word_dropout=0.1, query_word_dropout=0.0,
+        query_epochs=3, title_epochs=1,
         max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,
     ),
     # Minutes on two cores, served within a keystroke's budget.
     "small": PresetSizes(
         embedding=128, category_embedding=32, hidden=(256, 256), query_attention=(64, 64), title_attention=(64, 64),
         context=128, tied=False, dropout=0.2, min_count=3, max_words=16_000, softmax_samples=2_048,
-        batch_size=128, learning_rate=2e-3, query_epochs=12,
+        batch_size=64, learning_rate=2e-3, query_learning_rate=7e-4, title_word_dropout=0.3, query_word_dropout=0.1,
+        query_epochs=12,
         title_epochs=3, max_query_lines=150_000, max_title_lines=60_000, eval_every_lines=30_000,
         generation_starts=2_000,
     ),
@@ -103,7 +108,8 @@ PRESETS: Mapping[Preset, PresetSizes] = {
     "paper": PresetSizes(
         embedding=300, category_embedding=100, hidden=(2000, 1500, 1000), query_attention=(1000, 750, 500),
         title_attention=(500, 375, 250), context=500, tied=False, dropout=0.2, min_count=5, max_words=200_000,
-        softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_epochs=20, title_epochs=10,
+        softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_learning_rate=5e-4, title_word_dropout=0.2,
+        query_word_dropout=0.1, query_epochs=20, title_epochs=10,
         max_query_lines=100_000_000, max_title_lines=10_000_000, eval_every_lines=500_000,
         generation_starts=200_000,
     ),

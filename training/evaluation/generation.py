@@ -2,14 +2,15 @@
 
 Coverage: prefixes of held-out queries that the completion index leaves with 0–5 suggestions, from the log alone and
 with what was generated. Quality: generations whose own category is not the one they were generated under (by the vote
-of their embedding's nearest products, which the gates do not look at), that say a thing twice, that end abruptly, that
-find nothing. Diversity: distinct categories and distinct words per suggestion after one start word, for the generated
-queries and for vanilla beam search with the same model. Reach: products on the first page of some suggestion.
+of their embedding's nearest products, which the last gate asks too, and by the predictor, which no gate asks), that say
+a thing twice, that end abruptly, that find nothing. Diversity: distinct categories and distinct words per suggestion
+after one start word, for the generated queries and for vanilla beam search with the same model. Reach: products on the
+first page of some suggestion.
 """
 
 import random
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,15 @@ def _suggestions(index: CompletionIndex, prefix: str) -> int:
 def _quality(bundle: Bundle, sample: Sequence[Completion], labels: npt.NDArray[np.int32]) -> dict[str, float]:
     own, likeliest = _own_categories(bundle, [entry.text for entry in sample], labels)
     wanted = np.array([entry.category for entry in sample])
+    predicted = [
+        bundle.predictor.likeliest(entry.text.split(), "", 3, None) for entry in sample
+    ]  # what serving believes; no gate asks it
+    beyond = [
+        entry.category not in [category for category, _ in likely]
+        for entry, likely in zip(sample, predicted, strict=True)
+    ]
     return {
+        "drift, predictor's three likeliest": float(np.mean(beyond)),
         "drift, nearest products' category": float((own != wanted).mean()),
         "drift, their three likeliest": float((likeliest != wanted[:, None]).all(1).mean()),
         "redundant": float(np.mean([is_redundant(entry.text) for entry in sample])),
@@ -146,8 +155,7 @@ def _diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[np.in
     random.Random(2).shuffle(seen)
     pairs: list[tuple[list[str], list[str]]] = []
     for word in track(seen[:_STARTS], "lists"):
-        source = Source.QUERY_MODEL if bundle.query_model else Source.CATALOG_MODEL
-        ours = [entry.text for entry in bundle.completions.complete(word + " ", _LIST, source)[0]]
+        ours = _generated_list(bundle.completions, word + " ")
         likeliest = bundle.predictor.likeliest([word], "", 1)
         vanilla = model.generate([word], "", likeliest, limit=_LIST, width=_LIST)
         texts = [" ".join(line.words) for line in vanilla]
@@ -173,6 +181,13 @@ def _diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[np.in
         / metrics["distinct categories per suggestion, vanilla beam"]
     )
     return metrics
+
+
+def _generated_list(index: CompletionIndex, prefix: str) -> list[str]:
+    """What both models generated for `prefix`, the heaviest of each in turn."""
+    lists = [index.complete(prefix, _LIST, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
+    turns = chain.from_iterable(zip_longest(*lists))
+    return [entry.text for entry in turns if entry is not None][:_LIST]
 
 
 def _reach(bundle: Bundle, history: Sequence[Completion], generated: Sequence[Completion]) -> dict[str, float]:

@@ -1,12 +1,16 @@
 """What a generated query must be: well formed, found by search, and of the category that it was generated under."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from core.categories.assign import vote
 from core.language_model.corpus import Line
+from core.services.bundle import PRODUCTS
+from core.text.embedding import Encoder, embed_cached
 from core.text.terms import terms_of_normalized
 from core.text.titles import JOINERS
 from core.text.vocabulary import Vocabulary
@@ -36,7 +40,7 @@ class WellFormed:
     def accepts(self, tokens: Sequence[int]) -> bool:
         """Whether `tokens` read like a whole query: no word twice, no dangling beginning or end."""
         words = [self._vocabulary.words[token] for token in tokens]
-        if len(words) > _LONGEST or not may_begin(words[0]):
+        if len(words) > _LONGEST or not may_begin(words[0]) or not any(map(str.isalpha, "".join(words))):
             return False
         if self.ends_abruptly(tokens):
             return False
@@ -65,3 +69,22 @@ def find(models: GenerationModels, text: str) -> Found:
     if not len(rows):
         return Found(0, -1)
     return Found(len(rows), int(np.bincount(models.product_categories[rows]).argmax()))
+
+
+def by_meaning(
+    folder: Path, encoder: Encoder, cache: Path, update: Callable[[float, str], None]
+) -> Callable[[Sequence[str]], Sequence[int]]:
+    """The category of texts by a vote of the products of the version in `folder` whose titles mean nearly the same."""
+    vectors = np.load(folder / PRODUCTS / "vectors.npy", mmap_mode="r")
+    labels = np.load(folder / "product_categories.npy")
+
+    def own(texts: Sequence[str]) -> Sequence[int]:
+        if not texts:
+            return []
+        found = embed_cached(
+            encoder, texts, cache, lambda done, total: update(done / total, f"{done:,} of {total:,} embedded")
+        )
+        categories: list[int] = vote(found, np.asarray(vectors), labels, int(labels.max()) + 1)[0].tolist()
+        return categories
+
+    return own

@@ -27,12 +27,15 @@ _MIN_END_LOG_PROB = math.log(0.1)  # the model itself must think that the query 
 _PHRASE_WORDS = 4  # of a title's line that is a candidate as it is
 
 
+OwnCategories = Callable[[Sequence[str]], Sequence[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationPlan:
     """What a run does. `starts` are of all categories together, for each of the two models."""
 
     beam: DynamicBeam = DynamicBeam()  # noqa: RUF009  # frozen
-    starts: int = 20_000
+    starts: int = 10_000
     min_start_weight: float = 2.0
 
 
@@ -61,10 +64,12 @@ def run_generation(
     known: Sequence[str],
     on_progress: Callable[[float, str], None] = lambda share, note: None,
     workers: int | None = None,
+    own_categories: OwnCategories | None = None,
 ) -> tuple[list[GeneratedQuery], GenerationReport]:
     """Queries that the models of the version in `folder` generate and every gate lets through, best first.
 
-    `known`: what shoppers typed already. Files of finished categories go to `work` (removed by the caller).
+    `known`: what shoppers typed already. `own_categories(texts)`: the last gate, the category of each text by its
+    meaning. Files of finished categories go to `work` (removed by the caller).
     """
     work.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(folder, plan)
@@ -82,7 +87,14 @@ def run_generation(
             for _ in pool.map(_category, jobs):
                 done += 1
                 on_progress(done / len(jobs), f"{done} of {len(jobs)} categories")
-    return _collect(work, [category for category, _ in jobs], known)
+    queries, counts = _collect(work, [category for category, _ in jobs], known)
+    if own_categories:
+        own = own_categories([query.text for query in queries])
+        agreed = [query for query, category in zip(queries, own, strict=True) if query.category == category]
+        counts["of another meaning"] = len(queries) - len(agreed)
+        queries = agreed
+    counts["kept"] = len(queries)
+    return queries, GenerationReport(dict(counts))
 
 
 Job = tuple[int, dict[str, list[Start]]]
@@ -170,10 +182,8 @@ def _category(job: Job) -> None:
     partial.replace(file)
 
 
-def _collect(
-    work: Path, categories: Sequence[int], known: Sequence[str]
-) -> tuple[list[GeneratedQuery], GenerationReport]:
-    """What all categories kept, duplicates merged, and the counts of all gates."""
+def _collect(work: Path, categories: Sequence[int], known: Sequence[str]) -> tuple[list[GeneratedQuery], Counter[str]]:
+    """What all categories kept, duplicates merged, and the counts of all gates so far."""
     counts: Counter[str] = Counter()
     best: dict[str, GeneratedQuery] = {}
     for category in categories:
@@ -187,6 +197,5 @@ def _collect(
     passed = counts["generated"] - sum(count for name, count in counts.items() if name != "generated")
     texts = merge(((query.text, query.log_prob / (1 + query.text.count(" "))) for query in best.values()), known)
     counts["duplicates and known"] = passed - len(texts)
-    counts["kept"] = len(texts)
     queries = sorted((best[text] for text in texts), key=lambda query: (-query.log_prob, query.text))
-    return queries, GenerationReport(dict(counts))
+    return queries, counts

@@ -24,8 +24,8 @@ def starts_by_category(
 ) -> dict[int, list[Start]]:
     """The `at_most` heaviest starts of all categories together, grouped by category, heaviest first.
 
-    Rare words begin nothing, since the models know nothing about them; nor does a joiner or a bare number, and no
-    start ends in a joiner.
+    Rare words begin nothing, since the models know nothing about them; nor does a joiner, nor a number alone (`18` with
+    `volt` does), and no start ends in a joiner.
     """
     counts: Counter[tuple[int, tuple[int, ...]]] = Counter()
     for line in lines:
@@ -34,12 +34,13 @@ def starts_by_category(
             counts[line.category, (token,)] += line.weight  # type: ignore[assignment]  # typed for whole numbers
         for pair in itertools.pairwise(tokens):
             counts[line.category, pair] += line.weight  # type: ignore[assignment]
-    usable = _usable_words(vocabulary)
+    begins = [*map(may_begin, vocabulary.words), False]  # the last one is the rare token
+    says = [*(any(map(str.isalpha, word)) for word in vocabulary.words), False]
     ranked = sorted(
         (
             (category, Start(tokens, weight))
             for (category, tokens), weight in counts.items()
-            if weight >= min_weight and usable[tokens[0]] and _may_end(tokens[-1], vocabulary)
+            if weight >= min_weight and begins[tokens[0]] and says[tokens[-1]] and _may_end(tokens[-1], vocabulary)
         ),
         key=lambda item: (-item[1].weight, item[0], item[1].tokens),
     )
@@ -50,12 +51,8 @@ def starts_by_category(
 
 
 def may_begin(word: str) -> bool:
-    """Whether a query may begin with `word`: no joiner, no bare number, no abbreviated unit."""
-    return word not in JOINERS and word not in ABBREVIATIONS and any(map(str.isalpha, word))
-
-
-def _usable_words(vocabulary: Vocabulary) -> list[bool]:
-    return [*map(may_begin, vocabulary.words), False]  # the rare token
+    """Whether a query may begin with `word`: no joiner and no abbreviated unit."""
+    return word not in JOINERS and word not in ABBREVIATIONS
 
 
 def _may_end(token: int, vocabulary: Vocabulary) -> bool:
