@@ -2,6 +2,7 @@
 
     artifacts/
       current                     the version's name; replaced with os.replace, never edited
+      previous                    the one that was current before, for going back
       <version>/manifest.json     what it was made from, its metrics, and every file's size and SHA-256
       <version>/…                 JSON, safetensors and .npy only: nothing here can run code
 
@@ -11,6 +12,7 @@ that exactly the listed files are there with the listed hashes; anything else is
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +22,21 @@ from typing import Any
 from core.errors import ArtifactError
 
 FORMAT = 2
-_CURRENT = "current"
+_CURRENT, _PREVIOUS = "current", "previous"
 _MANIFEST = "manifest.json"
 
 
 def publish(artifacts: Path, prepared: Path, version: str, facts: Mapping[str, object]) -> Path:
-    """Moves the folder `prepared` to `artifacts/<version>` with a manifest of its files and `facts`; makes it current.
+    """`store` and `make_current` in one."""
+    target = store(artifacts, prepared, version, facts)
+    make_current(artifacts, version)
+    return target
 
-    `prepared` must be on the same file system. A version already published is an ArtifactError.
+
+def store(artifacts: Path, prepared: Path, version: str, facts: Mapping[str, object]) -> Path:
+    """Moves the folder `prepared` to `artifacts/<version>` with a manifest of its files and `facts`.
+
+    What is current stays so. `prepared` must be on the same file system. A version already there is an ArtifactError.
     """
     target = artifacts / version
     if target.exists():
@@ -41,34 +50,75 @@ def publish(artifacts: Path, prepared: Path, version: str, facts: Mapping[str, o
     (prepared / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     artifacts.mkdir(parents=True, exist_ok=True)
     prepared.replace(target)
-    make_current(artifacts, version)
     return target
 
 
+def adopt(artifacts: Path, candidate: Path) -> str:
+    """Moves a version that was stored elsewhere into `artifacts` and makes it current; returns its name.
+
+    `candidate` is its folder, on the same file system. A version already there is an ArtifactError.
+    """
+    target = artifacts / candidate.name
+    if target.exists():
+        raise ArtifactError(f"version {candidate.name} is already published")
+    candidate.replace(target)
+    make_current(artifacts, candidate.name)
+    return candidate.name
+
+
 def make_current(artifacts: Path, version: str) -> None:
-    """Points `current` at a published version, atomically."""
-    partial = artifacts / f".{_CURRENT}.partial"
+    """Points `current` at a published version, atomically, and remembers which one it replaces."""
+    replaced = current_version(artifacts)
+    if replaced not in (None, version):
+        _point(artifacts, _PREVIOUS, str(replaced))
+    _point(artifacts, _CURRENT, version)
+
+
+def _point(artifacts: Path, name: str, version: str) -> None:
+    partial = artifacts / f".{name}.{os.getpid()}.partial"  # two processes that publish at once write two files
     partial.write_text(version + "\n", encoding="utf-8")
-    partial.replace(artifacts / _CURRENT)
+    partial.replace(artifacts / name)
 
 
 def current_version(artifacts: Path) -> str | None:
     """The version that is served, or None before the first one is published."""
+    return _pointed(artifacts, _CURRENT)
+
+
+def previous_version(artifacts: Path) -> str | None:
+    """The version that was current before, or None where there is none or it has been removed."""
+    version = _pointed(artifacts, _PREVIOUS)
+    return version if version in versions(artifacts) else None
+
+
+def current_mark(artifacts: Path) -> int | None:
+    """A number that changes when `current` does, cheap enough to ask for every second; None before the first."""
     try:
-        return (artifacts / _CURRENT).read_text(encoding="utf-8").strip() or None
+        return (artifacts / _CURRENT).stat().st_mtime_ns
     except FileNotFoundError:
         return None
 
 
+def _pointed(artifacts: Path, name: str) -> str | None:
+    try:
+        return (artifacts / name).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def versions(artifacts: Path) -> list[str]:
+    """The names of the versions that are there, the oldest first: they begin with the time of their making."""
+    if not artifacts.is_dir():
+        return []
+    return sorted(path.name for path in artifacts.iterdir() if (path / _MANIFEST).is_file())
+
+
 def remove_old(artifacts: Path, keep: int = 2) -> None:
-    """Deletes all but the `keep` newest versions and the current one."""
-    current = current_version(artifacts)
-    versions = sorted(
-        (path for path in artifacts.iterdir() if (path / _MANIFEST).is_file()), key=lambda path: path.name
-    )
-    for path in versions[:-keep]:
-        if path.name != current:
-            shutil.rmtree(path)
+    """Deletes all but the `keep` newest versions, the current one and the one before it."""
+    needed = {current_version(artifacts), previous_version(artifacts)}
+    for version in versions(artifacts)[:-keep]:
+        if version not in needed:
+            shutil.rmtree(artifacts / version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +147,11 @@ def open_current(artifacts: Path) -> ArtifactFolder:
     version = current_version(artifacts)
     if version is None:
         raise ArtifactError(f"nothing is published in {artifacts}: run `python run_demo.py --prepare-only` first")
+    return open_version(artifacts, version)
+
+
+def open_version(artifacts: Path, version: str) -> ArtifactFolder:
+    """The named version, verified. Raises ArtifactError like `open_current`."""
     path = artifacts / version
     manifest = read_manifest(artifacts, version)
     present = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()} - {_MANIFEST}

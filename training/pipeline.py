@@ -60,9 +60,17 @@ class Pipeline:
         self._home, self._preset, self._embedding_model = home, preset, embedding_model
         self._steps, self._seed = steps, seed
 
-    def run(self, data: ShopData, name: str) -> str:
-        """Trains and publishes under the fingerprint `name`; returns the new version.
+    def run(
+        self,
+        data: ShopData,
+        name: str,
+        facts: Mapping[str, object] | None = None,
+        *,
+        candidates: Path | None = None,
+    ) -> str:
+        """Trains and publishes under the fingerprint `name`; returns the new version. `facts` join its manifest.
 
+        `candidates`: the folder where the version is stored instead of being published.
         Raises ValueError for a shop without a single word.
         """
         if not data.products and not data.queries:
@@ -105,7 +113,8 @@ class Pipeline:
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
         version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
-        facts = {
+        manifest = {
+            **(facts or {}),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "fingerprint": name,
             "preset": self._preset,
@@ -122,8 +131,11 @@ class Pipeline:
             "metrics": _metrics(catalog_model, query_model) | {"category_noise_share": clustering.noise_share},
         }
         with self._steps.step(f"Publishing {version}"):
-            artifacts.publish(self._home / "artifacts", prepared, version, facts)
-            artifacts.remove_old(self._home / "artifacts")
+            if candidates:
+                artifacts.store(candidates, prepared, version, manifest)
+            else:
+                artifacts.publish(self._home / "artifacts", prepared, version, manifest)
+                artifacts.remove_old(self._home / "artifacts")
         shutil.rmtree(work)
         return version
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from threadpoolctl import threadpool_limits
 
-from core.artifacts import ArtifactFolder, open_current
+from core.artifacts import ArtifactFolder, open_current, open_version
 from core.categories.predictor import CategoryPredictor, shortlists
 from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig
@@ -53,14 +53,14 @@ class Bundle:
         return self.products is not None
 
 
-def load_bundle(artifacts: Path, embedding_model: str | None = None) -> Bundle:
-    """The current version in `artifacts`.
+def load_bundle(artifacts: Path, embedding_model: str | None = None, version: str | None = None) -> Bundle:
+    """The named version in `artifacts`, or else the current one.
 
     Raises ArtifactError, with one line that says what is wrong, for a version that is absent, altered, inconsistent,
     or embedded with another model than `embedding_model`.
     """
     threadpool_limits(1, user_api="blas")  # products are small and requests run side by side: splitting one costs more
-    folder = open_current(artifacts)
+    folder = open_version(artifacts, version) if version else open_current(artifacts)
     try:
         return _load(folder, embedding_model)
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
