@@ -65,6 +65,7 @@ def _fit(options: argparse.Namespace, compute: Compute) -> None:
     vectors = None
     if initial is None:
         texts = [[vocabulary.words[token] for token in line.tokens if token < vocabulary.rare_id] for line in lines]
+        texts.append(list(vocabulary.words))  # so that a word of held-out lines alone has a vector too
         vectors = word_vectors(texts, vocabulary, plan.config.embedding, options.seed)
     started = time.perf_counter()
     steps = Steps()

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
 
 from core import artifacts
 from core.categories.assign import vote
@@ -22,7 +24,7 @@ from core.categories.naming import name_clusters
 from core.categories.predictor import category_word_counts
 from core.domain import Product, WeightedQuery
 from core.language_model.config import PRESETS, Preset
-from core.language_model.corpus import HELD_OUT_AT_MOST, Line
+from core.language_model.corpus import HELD_OUT_AT_MOST, Line, is_held_out
 from core.language_model.gru_mn import GruMn
 from core.language_model.stored_corpus import CORPUS, save_lines
 from core.retrieval.completion import build_completions
@@ -39,6 +41,7 @@ from training.generation.run import GeneratedQuery, GenerationPlan, run_generati
 from training.plots import plot_curve
 from training.progress import Steps
 from training.train_language_model import TrainedModel, plan_from, train
+from training.word_vectors import word_vectors
 
 CLEANING = Cleaning()  # the steps that won on held-out queries; see LOG.md
 _SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
@@ -90,9 +93,10 @@ class Pipeline:
         )
         vocabulary = self._vocabulary(corpora, clustering.count)
         titles, queries = encoded(corpora.title_lines(), vocabulary), encoded(corpora.queries, vocabulary)
-        catalog_model = self._train(CATALOG_MODEL, titles, vocabulary, work, None)
+        vectors = self._word_vectors(corpora, vocabulary, work)
+        catalog_model = self._train(CATALOG_MODEL, titles, vocabulary, work, None, vectors)
         initial = catalog_model.model if catalog_model else None
-        query_model = self._train(QUERY_MODEL, queries, vocabulary, work, initial)
+        query_model = self._train(QUERY_MODEL, queries, vocabulary, work, initial, vectors)
         with self._steps.step("Building indexes"):
             prepared = work / "prepared"
             shutil.rmtree(prepared, ignore_errors=True)
@@ -179,6 +183,18 @@ class Pipeline:
         min_count = sizes.min_count if len(counts) >= _SMALL_VOCABULARY else 0
         return build_vocabulary(counts, categories, min_count, sizes.max_words)
 
+    def _word_vectors(self, corpora: Corpora, vocabulary: Vocabulary, work: Path) -> torch.Tensor:
+        """What the words' embeddings start from, learnt from all lines but the held-out ones."""
+        stored = work / "word_vectors.safetensors"
+        with self._steps.step("Learning word vectors"):
+            if stored.exists():
+                return load_file(stored)["vectors"]
+            lines = [words for words, *_ in [*corpora.titles, *corpora.queries] if not is_held_out(" ".join(words))]
+            # The vocabulary as one more line: a word that only held-out lines have gets a vector too.
+            vectors = word_vectors([*lines, vocabulary.words], vocabulary, PRESETS[self._preset].embedding, self._seed)
+            save_file({"vectors": vectors}, stored)
+            return vectors
+
     def _train(
         self,
         name: str,
@@ -186,6 +202,7 @@ class Pipeline:
         vocabulary: Vocabulary,
         work: Path,
         initial: GruMn | None,
+        vectors: torch.Tensor,
     ) -> TrainedModel[GruMn] | None:
         training, held_out = lines
         if not training:
@@ -193,7 +210,7 @@ class Pipeline:
         titles = name == CATALOG_MODEL
         plan = plan_from(PRESETS[self._preset], vocabulary, titles=titles, lines=len(training), seed=self._seed)
         with self._steps.step(f"Training the {'catalogue' if titles else 'query'} model") as update:
-            return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial)
+            return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial, vectors)
 
     def _generate(
         self, prepared: Path, work: Path, known: Sequence[tuple[WeightedQuery, int]], encoder: Encoder

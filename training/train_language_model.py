@@ -21,7 +21,7 @@ from training.compute import Compute, local_compute
 from training.sampled_softmax import SampledSoftmax
 from training.training_run import Run, TrainingPlan, log_likelihood
 
-__all__ = ["TrainedModel", "TrainingPlan", "log_likelihood", "plan_from", "train", "train_model"]
+__all__ = ["TrainedModel", "TrainingPlan", "log_likelihood", "plan_from", "start_words_from", "train", "train_model"]
 
 _WARM_UP_STEPS = 50
 Model = TypeVar("Model", bound=NextTokenModel)
@@ -76,9 +76,7 @@ def train(
     torch.manual_seed(plan.seed)
     model = GruMn(plan.config)
     if word_vectors is not None:
-        with torch.no_grad():
-            words = model.output.weight if plan.config.tied else model.get_parameter("word_embedding.weight")
-            words[: len(word_vectors)] = word_vectors
+        start_words_from(model, word_vectors)
     return train_model(model, plan, vocabulary, training_lines, held_out, folder, on_progress, initial, compute)
 
 
@@ -134,6 +132,14 @@ def train_model(
     run.finish()
     model.eval()
     return TrainedModel(model, run.best_log_likelihood, tuple(run.curve))
+
+
+def start_words_from(model: NextTokenModel, vectors: torch.Tensor) -> None:
+    """Puts `vectors` `(V, embedding)` where `model` embeds its first V tokens, the words."""
+    name = "word_embedding.weight"
+    words = dict(model.named_parameters()).get(name, model.output.weight)  # tied models embed by their output layer
+    with torch.no_grad():
+        words[: len(vectors)] = vectors
 
 
 def _rate(step: int, total: int) -> float:

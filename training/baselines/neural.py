@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from core.language_model.config import PRESETS, GruMnConfig, Preset
 from core.language_model.corpus import HELD_OUT_AT_MOST, Line
@@ -19,7 +20,8 @@ from training.baselines.gru import GruLanguageModel
 from training.baselines.lstm import LstmLanguageModel
 from training.baselines.sizes import BaselineConfig, width_for
 from training.baselines.transformer import TransformerLanguageModel
-from training.train_language_model import plan_from, train_model
+from training.train_language_model import plan_from, start_words_from, train_model
+from training.word_vectors import word_vectors
 
 Architecture = Literal["lstm", "transformer", "gru"]
 OnProgress = Callable[[float, str], None]
@@ -90,12 +92,15 @@ def trained_baseline(
         model.load_state_dict(torch.load(finished, weights_only=True))
         return model.eval()
     initial: SteppingModel | None = None
+    vectors = _word_vectors(lines, vocabulary, ours.embedding, folder, titles_first=titles_first, seed=seed)
     stages = [(False, lines.queries, lines.queries_held_out)]
     if titles_first and lines.titles:
         stages.insert(0, (True, lines.titles, lines.titles_held_out))
     for stage, (titles, training, held_out) in enumerate(stages):
         plan = plan_from(PRESETS[preset], vocabulary, titles=titles, lines=len(training), seed=seed)
         model = build(architecture, ours, vocabulary, parameters, seed)
+        if initial is None:
+            start_words_from(model, vectors)
 
         def report(share: float, note: str, stage: int = stage) -> None:
             on_progress((stage + share) / len(stages), note)
@@ -108,6 +113,21 @@ def trained_baseline(
     torch.save(model.state_dict(), partial)
     partial.replace(finished)
     return model.eval()
+
+
+def _word_vectors(
+    lines: ShopLines, vocabulary: Vocabulary, dimensions: int, folder: Path, *, titles_first: bool, seed: int
+) -> torch.Tensor:
+    """fastText vectors as our own model starts from, kept for all baselines that learn from the same lines."""
+    stored = folder.parents[1] / f"word_vectors_{'titles_first' if titles_first else 'queries_alone'}.safetensors"
+    if stored.exists():
+        return load_file(stored)["vectors"]
+    read = [*(lines.titles if titles_first else ()), *lines.queries]
+    texts = [[vocabulary.words[token] for token in line.tokens if token < vocabulary.rare_id] for line in read]
+    vectors = word_vectors([*texts, list(vocabulary.words)], vocabulary, dimensions, seed)
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"vectors": vectors}, stored)
+    return vectors
 
 
 def _uncategorised(lines: Sequence[Line]) -> list[Line]:
