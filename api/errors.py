@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 _STATUS_BY_CODE = {
     "no_catalog": 409,  # the shop's state, not the request, stands in the way
     "conflict": 409,
+    "job_running": 409,
     "overloaded": 503,
     "bad_artifact": 503,
     "bad_input_file": 422,

@@ -96,6 +96,16 @@ class Engagement:
     additional_data: Mapping[str, object] | None = None
 
 
+class JobState(StrEnum):
+    """How far a job is. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REJECTED = "rejected"  # it ran to its end, and what it made is not good enough
+
+
 class Source(StrEnum):
     """Where a suggestion comes from."""
 

@@ -35,6 +35,12 @@ class OverloadedError(CadenceError):
     code = "overloaded"
 
 
+class JobRunningError(CadenceError):
+    """A job of this kind is under way, and there is one at a time."""
+
+    code = "job_running"
+
+
 class ConflictError(CadenceError):
     """An identifier was used before with other content."""
 

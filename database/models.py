@@ -161,3 +161,22 @@ list_log = Table(
     Column("artifact_version", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("kind", String(32), nullable=False),  # retrain | reload
+    Column("state", String(16), nullable=False),  # a value of core.domain.JobState
+    Column("progress", Float, nullable=False),  # in [0, 1]
+    Column("step", Text),  # what is being done, in words
+    Column("counts", JSON, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("error", Text),
+    Column("owner", Text),  # the process that works on it
+    Column("lease_expires_at", UtcDateTime),  # when its owner counts as gone; null once it is over
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index(None, "kind", "state"),
+)

@@ -136,6 +136,22 @@ class EventRepository:
         )
         return [text for text in (await self._session.execute(top)).scalars() if text is not None]
 
+    async def searches(self, min_shoppers: int, before: datetime | None = None) -> list[tuple[str, int]]:
+        """`(normalised query, shoppers)` of the completed searches, in a fixed order.
+
+        Shoppers as in `top_queries`, for the same two reasons. `before`: only searches that are earlier.
+        """
+        shoppers = func.count(func.distinct(func.coalesce(events.c.user_key, events.c.session_id)))
+        found = (
+            select(events.c.normalized, shoppers)
+            .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+            .group_by(events.c.normalized)
+            .having(shoppers >= min_shoppers)
+        )
+        if before is not None:
+            found = found.where(events.c.occurred_at < before)
+        return sorted((text, count) for text, count in await self._session.execute(found) if text is not None)
+
     async def count(self) -> int:
         return (await self._session.execute(select(func.count()).select_from(events))).scalar_one()
 

@@ -1,8 +1,9 @@
 """What shoppers typed, as imported from a shop's own log or from a judged list."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import QueryRow, WeightedQuery
@@ -46,15 +47,17 @@ class QueryLogRepository:
         await self._session.execute(delete(query_log))
         await self._session.execute(delete(imports).where(imports.c.id.in_(import_ids)))
 
-    async def weighted(self) -> list[WeightedQuery]:
+    async def weighted(self, before: datetime | None = None) -> list[WeightedQuery]:
         """Distinct normalised queries with how often they were completed, in the order of their texts.
 
         A query known from judged rows alone weighs 1: such a list says what is asked, not how often.
+        `before`: rows with a time count only where it is earlier.
         """
+        earlier = true() if before is None else or_(query_log.c.occurred_at.is_(None), query_log.c.occurred_at < before)
         unjudged = func.sum(case((query_log.c.relevance.is_(None), query_log.c.count), else_=0))
         grouped = (
             select(query_log.c.normalized, unjudged)
-            .where(query_log.c.normalized != "")
+            .where(query_log.c.normalized != "", earlier)
             .group_by(query_log.c.normalized)
         )
         rows = await self._session.execute(grouped)
