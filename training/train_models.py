@@ -1,7 +1,8 @@
 """Raw files → published artifacts: `python training/train_models.py --catalog FILE --queries FILE --home DIR`.
 
 The whole way in order: import into the database → train → publish below `<home>/artifacts`. Running it again skips what
-is done; interrupted anywhere, the next run carries on.
+is done; interrupted anywhere, the next run carries on. What enough shoppers have searched since counts as queries too,
+but it alone is no reason to train again, or every start of a busy shop would: `--searches` makes it one.
 """
 
 import argparse
@@ -19,12 +20,10 @@ from core.importing.columns import split_mapping
 from core.language_model.config import PRESETS
 from database.connection import Database
 from database.identity import UserKeys
-from database.repositories.imports import ImportRepository
-from database.repositories.products import ProductRepository
-from database.repositories.query_log import QueryLogRepository
 from training.import_data import Importer, InputFiles
 from training.progress import Steps
-from training.versions import fingerprint, published
+from training.shop_data import FILES, read_shop, wanted_version
+from training.versions import published
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +40,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_options(parser)
+    parser.add_argument(
+        "--searches", action="store_true", help="train again where only the searches of shoppers are new, no file"
+    )
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
@@ -66,30 +68,22 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
         importer = Importer(database, UserKeys(user_hash_key(home)), split_mapping(options.map), steps)
         files = InputFiles(options.catalog, options.queries, options.events)
         await importer.run(files, home / "data" / "generated")
-        async with database.reading() as session:
-            imports = await ImportRepository(session).completed()
-            counts = await ProductRepository(session).count(), await QueryLogRepository(session).count()
-        sources = [
-            f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}"
-            for entry in imports
-            if entry.kind != "events"
-        ]
-        embedding_model = settings.models.embedding_model
-        wanted = fingerprint(sources, *counts, options.preset, embedding_model, options.seed)
-        version = published(home, wanted)
+        wanted = await wanted_version(database, settings, options.preset, options.seed)
+        exact = published(home, wanted.fingerprint)
+        version = exact or (None if options.searches else published(home, wanted.files, FILES))
         if version:
             steps.say(f"version {version} is up to date")
+            if not exact:
+                steps.say("shoppers have searched since: POST /admin/retrain or --searches learns from that")
             return
         # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
         from training.pipeline import Pipeline, ShopData
 
-        async with database.reading() as session:
-            products = [product async for batch in ProductRepository(session).stream() for product in batch]
-            queries = await QueryLogRepository(session).weighted()
+        products, queries = await read_shop(database, settings)
     finally:
         await database.dispose()
-    pipeline = Pipeline(home, options.preset, embedding_model, steps, options.seed)
-    pipeline.run(ShopData(products, queries), wanted)
+    pipeline = Pipeline(home, options.preset, settings.models.embedding_model, steps, options.seed)
+    pipeline.run(ShopData(products, queries), wanted.fingerprint, wanted.facts)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,27 @@ _PIPELINE = 2  # raised when the same data would give another artifact
 
 
 def fingerprint(
-    sources: Sequence[str], products: int, queries: int, preset: Preset, embedding_model: str | None, seed: int
+    sources: Sequence[str],
+    products: int,
+    queries: int,
+    preset: Preset,
+    embedding_model: str | None,
+    seed: int,
+    searches: str = "",
 ) -> str:
     """Names everything that a version depends on, in 16 hexadecimal digits.
 
-    `sources` are the hashes of the imported files, `products` and `queries` how many rows the database holds of each.
+    `sources` are the hashes of the imported files, `products` and `queries` how many rows the database holds of each,
+    `searches` names what shoppers have completed since.
     """
     parts = [_PIPELINE, sorted(sources), products, queries, preset, embedding_model or PACKAGED_MODEL, seed]
+    if searches:
+        parts.append(searches)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def published(home: Path, wanted: str) -> str | None:
-    """The current version if it carries the fingerprint `wanted`. Its files are verified when it is served.
+def published(home: Path, wanted: str, fact: str = "fingerprint") -> str | None:
+    """The current version if its manifest says `wanted` under this name. Its files are verified when it is served.
 
     A version in an older format is none: it is trained anew.
     """
@@ -36,4 +45,4 @@ def published(home: Path, wanted: str) -> str | None:
         manifest = artifacts.read_manifest(home / "artifacts", version)
     except ArtifactError:
         return None
-    return version if manifest.get("fingerprint") == wanted else None
+    return version if manifest.get(fact) == wanted else None
