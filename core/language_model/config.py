@@ -91,7 +91,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         embedding=48, category_embedding=8, hidden=(48,), query_attention=(24,), title_attention=(24,), context=48,
         tied=True, dropout=0.1, min_count=2, max_words=4_000, softmax_samples=None,
         batch_size=64, learning_rate=4e-3, query_learning_rate=4e-3, title_word_dropout=0.1, query_word_dropout=0.0,
-        query_epochs=3, title_epochs=1,
+        query_epochs=5, title_epochs=5,
         max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,
     ),
     # Minutes on two cores, served within a keystroke's budget.

@@ -22,8 +22,6 @@ from training.generation.merging import merge
 from training.generation.models import GenerationModels, generate, load_models, log_probs
 from training.generation.starts import Start, starts_by_category
 
-_MIN_TOKEN_LOG_PROB = -6.0  # mean over words and end
-_MIN_END_LOG_PROB = math.log(0.1)  # the model itself must think that the query is complete
 _PHRASE_WORDS = 4  # of a title's line that is a candidate as it is
 
 
@@ -37,6 +35,8 @@ class GenerationPlan:
     beam: DynamicBeam = DynamicBeam()  # noqa: RUF009  # frozen
     starts: int = 10_000
     min_start_weight: float = 2.0
+    min_token_log_prob: float = -6.0  # mean over words and end
+    min_end_probability: float = 0.05  # the model itself must think that the query is complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +171,9 @@ def _category(job: Job) -> None:
                 found.append((tokens, text, result.products))
         scores, ends = log_probs(models, source, category, [tokens for tokens, _, _ in found])
         for (tokens, text, products), score, end in zip(found, scores.tolist(), ends.tolist(), strict=True):
-            if end < _MIN_END_LOG_PROB:
+            if end < math.log(worker.plan.min_end_probability):
                 counts["broken off"] += 1
-            elif score / (len(tokens) + 1) < _MIN_TOKEN_LOG_PROB:
+            elif score / (len(tokens) + 1) < worker.plan.min_token_log_prob:
                 counts["improbable"] += 1
             else:
                 kept.append(GeneratedQuery(text, category, source, score, products))
