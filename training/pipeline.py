@@ -230,11 +230,8 @@ class Pipeline:
     def _write_categories(
         self, folder: Path, data: ShopData, corpora: Corpora, clustering: Clustering, vocabulary: Vocabulary
     ) -> None:
-        if data.products:
-            words = [[word for segment in listed for word in segment] for listed in _segments(data.products)]
-        else:
-            words = [query.text.split() for query in data.queries]
-        names = name_clusters(words, clustering.labels.tolist(), clustering.count)
+        segments = _segments(data.products) or [[tuple(query.text.split())] for query in data.queries]
+        names = name_clusters(segments, clustering.labels.tolist(), clustering.count, corpora.queries)
         counts = category_word_counts(
             [*((w, c, 0.5 * weight) for w, c, weight in corpora.titles), *corpora.queries], vocabulary
         )

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from core.categories.merging import merge
 from core.categories.types import FloatArray, IntArray
@@ -33,7 +34,7 @@ _SPACE_DIMENSIONS = 200  # in which neighbours are sought
 _EXACT_NEIGHBOURS = 20_000  # rows up to which neighbours are sought exactly: quicker than compiling the search for them
 _UMAP_DIMENSIONS = 5
 _UMAP_NEIGHBOURS = 15
-_UMAP_EPOCHS = 150
+_UMAP_EPOCHS, _UMAP_EPOCHS_MANY = 150, 75  # up to that many rows, and above: half the time, the same clusters
 _FEWEST_POINTS = 60  # below, a neighbourhood graph means nothing: everything is one category
 _FINE_SIZE, _FINE_SHARE = 10, 2_000  # a fine cluster has max(10, n / 2,000) titles or more
 _MOST_CATEGORIES = 200
@@ -70,7 +71,7 @@ def cluster(
     distinct, first, inverse = np.unique(
         vectors, axis=0, return_index=True, return_inverse=True
     )  # sorts, drops repeats
-    inverse = inverse.reshape(-1).astype(np.int32)
+    inverse = inverse.reshape(-1)
     if len(distinct) < _FEWEST_POINTS:
         raw = np.zeros(len(distinct), np.int32)
     else:
@@ -89,7 +90,7 @@ def cluster(
     return Clustering(labels[inverse], confidence[inverse], centroids, float(noise[inverse].mean()))
 
 
-def _least_texts(texts: Sequence[str], inverse: IntArray, count: int) -> list[str]:
+def _least_texts(texts: Sequence[str], inverse: npt.NDArray[np.integer], count: int) -> list[str]:
     found: list[str | None] = [None] * count
     for text, row in zip(texts, inverse.tolist(), strict=True):
         known = found[row]
@@ -113,7 +114,7 @@ def _density_labels(vectors: FloatArray, texts: Sequence[str] | None, seed: int,
             n_neighbors=_UMAP_NEIGHBOURS,
             min_dist=0.0,
             init="pca",
-            n_epochs=_UMAP_EPOCHS,
+            n_epochs=_UMAP_EPOCHS if known else _UMAP_EPOCHS_MANY,
             random_state=seed,
             n_jobs=1,
             precomputed_knn=_neighbours(space, _UMAP_NEIGHBOURS) if known else (None, None, None),

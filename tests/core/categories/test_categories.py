@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
 
 from core.categories.assign import vote
 from core.categories.clustering import cluster
-from core.categories.naming import name_clusters
+from core.categories.merging import merge
+from core.categories.naming import head_of, name_clusters
 from core.categories.predictor import CategoryPredictor, category_word_counts, shortlists
 from core.text.vocabulary import Vocabulary
 
@@ -77,6 +81,38 @@ def test_few_products_are_one_category(count: int) -> None:
     assert result.labels.tolist() == [0] * count
 
 
+def test_merging_joins_the_nearest_whole() -> None:
+    points = np.array([[0, 0], [0.1, 0], [5, 5], [5.1, 5], [9, 0], [9, 0]], np.float32)
+    fine = np.array([4, 4, 2, 7, -1, 0], np.int32)
+    merged = merge(points, fine, 3)
+    assert merged[4] == -1
+    assert merged[2] == merged[3]
+    assert len({int(label) for label in merged if label >= 0}) == 3
+    np.testing.assert_array_equal(merge(points, fine, 10) >= 0, fine >= 0)
+    assert len(set(merge(points, fine, 1)[fine >= 0].tolist())) == 1
+
+
+@given(st.lists(st.integers(-1, 9), min_size=1, max_size=40), st.integers(1, 8))
+def test_merging_coarsens(labels: list[int], at_most: int) -> None:
+    fine = np.array(labels, np.int32)
+    points = np.random.default_rng(0).normal(size=(len(fine), 3)).astype(np.float32)
+    merged = merge(points, fine, at_most)
+    known = {(a, b) for a, b in zip(fine.tolist(), merged.tolist(), strict=True)}
+    assert len(known) == len(set(labels))  # no fine cluster is split, noise stays noise
+    assert len(set(merged[fine >= 0].tolist())) == min(at_most, len(set(labels) - {-1}))
+
+
+def test_words_part_what_embeddings_cannot() -> None:
+    points = blobs(200)[:200]  # one cloud
+    kinds = ["hose", "towel", "hinge", "rake", "sofa", "vase", "drill", "mop", "lamp", "sink"]
+    truth = np.arange(200) % 10
+    texts = [f"{kinds[kind]} {'abcdefgh'[row % 8]}" for row, kind in enumerate(truth)]
+    labels = cluster(points, texts=texts).labels
+    assert adjusted_rand_score(truth, labels) > adjusted_rand_score(truth, cluster(points).labels) + 0.2
+    order = np.random.default_rng(2).permutation(200)
+    np.testing.assert_array_equal(cluster(points[order], texts=[texts[i] for i in order]).labels, labels[order])
+
+
 def test_names_are_distinct_and_say_what_it_is() -> None:
     titles = [
         ["acme", "desk", "lamp", "red"],
@@ -84,9 +120,27 @@ def test_names_are_distinct_and_say_what_it_is() -> None:
         ["acme", "running", "shoes"],
         ["fleet", "running", "shoes", "9"],
     ]
-    names = name_clusters(titles, [0, 0, 1, 1], 2)
+    segments = [[tuple(title)] for title in titles]
+    names = name_clusters(segments, [0, 0, 1, 1], 2)
     assert names == ["Desk Lamp", "Running Shoes"]
-    assert len(set(name_clusters(titles, [0, 1, 2, 3], 4))) == 4
+    assert len(set(name_clusters(segments, [0, 1, 2, 3], 4))) == 4
+
+
+def test_heads_end_where_the_description_starts() -> None:
+    assert head_of(["ceiling", "fan", "with", "remote"]) == ("ceiling", "fan")
+    assert head_of(["acme", "52", "in", "ceiling", "fan", "white"])[-2:] == ("ceiling", "fan")  # 52 inches, not "in"
+    assert head_of(["for"]) == ("for",)
+
+
+def test_queries_name_what_titles_describe() -> None:
+    titles = [[("zorax", f"model-{letter}", "unit")] for letter in "abcdefghijkl"]
+    queries = [
+        (("garden", "heaters"), 0, 20.0),
+        (("heaters",), 0, 5.0),
+        (("divider",), 1, 5.0),
+        (("room", "divider"), 1, 20.0),
+    ]
+    assert name_clusters(titles, [0, 1] * 6, 2, queries) == ["Garden Heaters", "Room Divider"]
 
 
 def test_vote_of_the_nearest() -> None:
