@@ -19,9 +19,11 @@ _RECENT_WAIT_SECONDS = 0.05  # for events on their way to disk, usually a few mi
 _reply = TypeAdapter(SuggestReply)
 
 
-async def complete(state: AppState, query: SuggestQuery) -> SuggestReply:
-    """The suggestion list. What is the same for everybody comes from the cache if it can. Raises OverloadedError."""
-    models = state.models
+async def complete(state: AppState, models: Models, query: SuggestQuery) -> SuggestReply:
+    """The suggestion list of `models`. What is the same for everybody comes from the cache if it can.
+
+    Raises OverloadedError.
+    """
     prefix = normalize_prefix(query.prefix)
     shared = bool(prefix) and not query.explain and not query.recent
     key = _cache_key(models, prefix, query)

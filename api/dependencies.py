@@ -4,6 +4,8 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 
+from api.reloading import Reloader
+from api.retraining import Retraining
 from api.state import AppState
 
 
@@ -11,11 +13,21 @@ def _state(request: Request) -> AppState:
     return cast(AppState, request.state.cadence)
 
 
+def _reloader(request: Request) -> Reloader:
+    return cast(Reloader, request.state.reloader)
+
+
+def _retraining(request: Request) -> Retraining:
+    return cast(Retraining, request.state.retraining)
+
+
 def _request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
 State = Annotated[AppState, Depends(_state)]
+Reload = Annotated[Reloader, Depends(_reloader)]
+Retrain = Annotated[Retraining, Depends(_retraining)]
 RequestId = Annotated[str, Depends(_request_id)]
 Authorization = Annotated[
     str | None, Header(description="`Bearer <session_token>`, or the admin key where an endpoint needs it")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypedDict
 
 import structlog
 from fastapi import FastAPI
@@ -13,8 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.inference import InferenceThreads
 from api.metrics import Metrics
 from api.middleware import StartError
+from api.reloading import Reloader
+from api.retraining import Retraining
 from api.security import Gate, SessionTokens
-from api.state import AppState, LifespanState, Models
+from api.state import AppState, Load
 from api.trending import Trending
 from config.keys import session_signing_key, user_hash_key
 from config.logging import configure_logging
@@ -28,8 +31,16 @@ from database.writer import EventWriter
 _log = structlog.get_logger(__name__)
 
 
+class LifespanState(TypedDict):
+    """What a request's `state` holds."""
+
+    cadence: AppState
+    reloader: Reloader
+    retraining: Retraining
+
+
 def lifespan_of(
-    settings: Settings, load: Callable[[Settings], Models], metrics: Metrics
+    settings: Settings, load: Load, metrics: Metrics
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     """The lifespan of an app with these settings."""
 
@@ -42,15 +53,14 @@ def lifespan_of(
             except (CadenceError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
                 _log.debug("start failed", exc_info=error)
                 raise StartError(" ".join(str(error).split())) from error
-            _log.info("ready", artifact_version=state.models.version, cache=state.cache.kind)
-            yield {"cadence": state}
+            cadence = state["cadence"]
+            _log.info("ready", artifact_version=cadence.models.version, cache=cadence.cache.kind)
+            yield state
 
     return lifespan
 
 
-async def _start(
-    settings: Settings, load: Callable[[Settings], Models], metrics: Metrics, stack: AsyncExitStack
-) -> AppState:
+async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncExitStack) -> LifespanState:
     home = settings.storage.cadence_home
     database = Database(settings.storage.url)
     stack.push_async_callback(database.dispose)
@@ -67,7 +77,7 @@ async def _start(
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
-    models = await threads.run(partial(load, settings))
+    models = await threads.run(partial(load, settings, None))
     await threads.run(models.warm_up)  # the first keystroke must not pay for lazy initialisation
 
     writer = EventWriter(database)
@@ -76,15 +86,7 @@ async def _start(
 
     trending = Trending(database, settings.suggest)
     await trending.refresh()
-    stop = asyncio.Event()
-    counting = asyncio.create_task(trending.keep_fresh(stop))
-
-    async def stop_counting() -> None:
-        stop.set()
-        await counting
-
-    stack.push_async_callback(stop_counting)
-    return AppState(
+    state = AppState(
         settings=settings,
         models=models,
         database=database,
@@ -96,3 +98,14 @@ async def _start(
         metrics=metrics,
         started_at=datetime.now(UTC),
     )
+    reloader, retraining = Reloader(state, load), Retraining(settings, database)
+    stack.push_async_callback(retraining.close)
+    stop = asyncio.Event()
+    background = [asyncio.create_task(trending.keep_fresh(stop)), asyncio.create_task(reloader.keep_following(stop))]
+
+    async def stop_background() -> None:
+        stop.set()
+        await asyncio.gather(*background)
+
+    stack.push_async_callback(stop_background)
+    return {"cadence": state, "reloader": reloader, "retraining": retraining}

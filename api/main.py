@@ -1,7 +1,5 @@
 """The HTTP service. `uvicorn api.main:app` serves what is published; settings come from the environment."""
 
-from collections.abc import Callable
-
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
@@ -12,12 +10,12 @@ from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
 from api.models import load_models
-from api.routes import admin, autosuggest, engagement, health, page, search, sessions
-from api.state import Models
+from api.routes import admin, autosuggest, engagement, health, jobs, page, search, sessions
+from api.state import Load
 from config.settings import Settings
 
 
-def create_app(settings: Settings, load: Callable[[Settings], Models] = load_models) -> FastAPI:
+def create_app(settings: Settings, load: Load = load_models) -> FastAPI:
     """The app with these settings; nothing is opened or loaded before its lifespan begins."""
     metrics = Metrics()
     app = FastAPI(
@@ -29,7 +27,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_mod
         redoc_url=None,
     )
     errors.install(app)
-    for resource in (autosuggest, search, engagement, sessions, health, admin, page):
+    for resource in (autosuggest, search, engagement, sessions, health, admin, jobs, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
 

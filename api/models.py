@@ -4,14 +4,14 @@ from api.state import Models
 from config.settings import Settings
 
 
-def load_models(settings: Settings) -> Models:
-    """The current artifact version. Raises ArtifactError when it cannot be served."""
+def load_models(settings: Settings, version: str | None = None) -> Models:
+    """The named artifact version, or else the current one. Raises ArtifactError when it cannot be served."""
     # Imported here: these bring numerical libraries along, which creating the app (and its OpenAPI) does not need.
     from core.services.bundle import load_bundle
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
 
-    bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
+    bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model, version)
     suggest, search = SuggestService(bundle), SearchService(bundle)
 
     def warm_up() -> None:

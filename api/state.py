@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
 
 from api.inference import InferenceThreads
 from api.metrics import Metrics
@@ -28,6 +27,10 @@ class Models:
     warm_up: Callable[[], None]
 
 
+Load = Callable[[Settings, str | None], Models]
+"""Loads the named version, or (None) the current one. Raises CadenceError where it cannot be served."""
+
+
 @dataclass(slots=True)
 class AppState:
     """The running service. `models` may be replaced while it runs; read it once per request."""
@@ -42,9 +45,3 @@ class AppState:
     trending: Trending
     metrics: Metrics
     started_at: datetime
-
-
-class LifespanState(TypedDict):
-    """What the lifespan yields: `request.state.cadence`."""
-
-    cadence: AppState

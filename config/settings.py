@@ -115,6 +115,11 @@ class ServingSettings(_Group):
         ge=1,
         description="requests that may wait for a thread; the next one gets 503 at once instead of a late answer",
     )
+    reload_check_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="seconds between two looks for a newly published version, one file's time each: so workers follow",
+    )
     max_body_bytes: int = Field(
         default=2_000_000,
         ge=1_000,

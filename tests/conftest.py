@@ -75,7 +75,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(stocked: Path, settings: Settings, shop: SmallShop) -> Iterator[TestClient]:
     """The running service over a small shop."""
     shutil.copytree(stocked, settings.storage.cadence_home)
-    with TestClient(create_app(settings, load=lambda _: shop.models())) as client:
+    with TestClient(create_app(settings, load=lambda *_: shop.models())) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from api.dependencies import State, require_operator
 from api.errors import problem_responses
 from api.schemas.operations import CacheStats, DataStats, ModelStats, StatsResponse
+from core import artifacts
 from database.cache import CacheCounts
 from database.connection import Database
 from database.repositories.events import EventRepository
@@ -32,6 +33,8 @@ async def stats(state: State) -> StatsResponse:
         models=ModelStats(
             version=models.version,
             catalog=models.has_catalog,
+            published=artifacts.versions(state.settings.storage.artifacts),
+            previous=artifacts.previous_version(state.settings.storage.artifacts),
             manifest={name: fact for name, fact in models.manifest.items() if name != "files"},
         ),
         data=await _data(state.database),

@@ -25,8 +25,10 @@ async def autosuggest(
     begun = time.perf_counter()
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
+    models = state.models
     reply = await complete(
         state,
+        models,
         SuggestQuery(
             prefix=body.query_prefix,
             limit=body.max_suggestions,
@@ -47,7 +49,7 @@ async def autosuggest(
             items=tuple(
                 ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
             ),
-            artifact_version=state.models.version,
+            artifact_version=models.version,
             created_at=datetime.now(UTC),
         )
     )

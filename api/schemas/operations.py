@@ -45,6 +45,8 @@ class CacheStats(ResponseBody):
 class ModelStats(ResponseBody):
     version: str
     catalog: bool
+    published: list[str] = Field(description="versions that POST /admin/reload can serve, the oldest first")
+    previous: str | None = Field(description="what `previous` stands for there")
     manifest: Mapping[str, object] = Field(description="without its list of files")
 
 

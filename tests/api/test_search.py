@@ -89,7 +89,7 @@ def test_a_search_is_answered_though_its_event_cannot_be_written(
 
 def test_without_a_catalogue_search_says_so_and_suggestions_work(settings: Settings) -> None:
     shop = SmallShop(has_catalog=False)
-    with TestClient(create_app(settings, load=lambda _: shop.models())) as client:
+    with TestClient(create_app(settings, load=lambda *_: shop.models())) as client:
         refused = post(client, "/search", {"query": "red"})
         assert refused.status_code == 409
         assert refused.headers["Content-Type"] == "application/problem+json"

@@ -148,7 +148,7 @@ def test_without_a_token_a_known_users_history_stays_closed(client: TestClient) 
 
 def test_unsigned_users_are_believed_where_the_setting_says_so(settings: Settings, shop: SmallShop) -> None:
     open_door = settings.model_copy(update={"security": SecuritySettings(allow_unsigned_users=True)})
-    with TestClient(create_app(open_door, load=lambda _: shop.models())) as client:
+    with TestClient(create_app(open_door, load=lambda *_: shop.models())) as client:
         event = {"user_id": "mary", "session_id": "s", "action_type": "view", "item_id": "p1"}
         assert post(client, "/engagement", event).status_code == 200
         [row] = rows(client, "SELECT user_key FROM events")
@@ -165,7 +165,7 @@ def test_the_admin_endpoint_needs_its_key(client: TestClient, admin: dict[str, s
 
 def test_without_a_key_the_admin_endpoint_is_closed(settings: Settings, shop: SmallShop) -> None:
     closed = settings.model_copy(update={"security": SecuritySettings()})
-    with TestClient(create_app(closed, load=lambda _: shop.models())) as client:
+    with TestClient(create_app(closed, load=lambda *_: shop.models())) as client:
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
             refused = client.get("/admin/stats", headers=headers)
             assert refused.status_code == 403
@@ -198,8 +198,8 @@ def test_sessions_outlive_a_restart_and_end_with_another_home(
     settings: Settings, shop: SmallShop, client: TestClient
 ) -> None:
     session = start_session(client, "mary")
-    with TestClient(create_app(settings, load=lambda _: shop.models())) as restarted:
+    with TestClient(create_app(settings, load=lambda *_: shop.models())) as restarted:
         assert post(restarted, "/autosuggest", {"query_prefix": ""}, session).status_code == 200
     elsewhere = Settings(storage=StorageSettings(cadence_home=settings.storage.cadence_home / "elsewhere"))
-    with TestClient(create_app(elsewhere, load=lambda _: shop.models())) as other:
+    with TestClient(create_app(elsewhere, load=lambda *_: shop.models())) as other:
         assert post(other, "/autosuggest", {"query_prefix": ""}, session).status_code == 401

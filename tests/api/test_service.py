@@ -99,7 +99,7 @@ def test_an_unexpected_error_is_a_problem_document_with_an_id(settings: Settings
         raise ZeroDivisionError("secret detail")
 
     shop.search = broken  # type: ignore[method-assign, assignment]
-    app = create_app(settings, load=lambda _: shop.models())
+    app = create_app(settings, load=lambda *_: shop.models())
     with TestClient(app, raise_server_exceptions=False) as client:
         reply = post(client, "/search", {"query": "red"})
         assert reply.status_code == 500
@@ -121,7 +121,7 @@ def test_other_origins_may_call_only_where_allowed(settings: Settings, shop: Sma
     origin = {"Origin": "https://shop.test", "Access-Control-Request-Method": "POST"}
     serving = ServingSettings(cors_origins=("https://shop.test",))
     for one, allowed in ((settings, None), (settings.model_copy(update={"serving": serving}), "https://shop.test")):
-        with TestClient(create_app(one, load=lambda _: shop.models())) as client:
+        with TestClient(create_app(one, load=lambda *_: shop.models())) as client:
             reply = client.options("/autosuggest", headers=origin)
             assert reply.headers.get("Access-Control-Allow-Origin") == allowed
             assert reply.headers["X-Request-ID"]
@@ -152,7 +152,7 @@ def test_a_database_that_does_not_answer_is_named(client: TestClient, monkeypatc
 
 def test_a_lost_cache_is_named_and_harms_nothing(settings: Settings, shop: SmallShop) -> None:
     storage = StorageSettings(cadence_home=settings.storage.cadence_home, redis_url="unix:///nowhere/redis.sock")
-    with TestClient(create_app(settings.model_copy(update={"storage": storage}), lambda _: shop.models())) as client:
+    with TestClient(create_app(settings.model_copy(update={"storage": storage}), lambda *_: shop.models())) as client:
         assert client.get("/ready").status_code == 200
         assert client.get("/ready").json()["cache"] == {"state": "unavailable", "kind": "redis"}
         assert post(client, "/autosuggest", {"query_prefix": "red"}).status_code == 200
@@ -187,7 +187,9 @@ def test_the_numbers_add_up(client: TestClient, admin: dict[str, str]) -> None:
     assert stats["stages"]["autosuggest"]["beam"]["count"] == 1
     assert stats["cache"]["hits"] == 2
     assert stats["cache"]["hit_rate"] == pytest.approx(2 / 3)
-    assert stats["models"] == {"version": "test-1", "catalog": True, "manifest": {"format": 1}}
+    assert stats["models"] == {
+        "version": "test-1", "catalog": True, "published": [], "previous": None, "manifest": {"format": 1}
+    }  # fmt: skip
     assert stats["data"]["products"] == 4
     assert stats["data"]["events_by_action"] == {"search": 1}
 
@@ -211,7 +213,7 @@ def test_percentiles_are_those_of_the_latest_values() -> None:
 
 
 def test_a_service_that_cannot_load_its_models_does_not_start(settings: Settings) -> None:
-    def load(_: Settings) -> object:
+    def load(*_: object) -> object:
         raise ArtifactError("weights are missing")
 
     with pytest.raises(Exception, match="weights are missing"), TestClient(create_app(settings, load=load)):  # type: ignore[arg-type]

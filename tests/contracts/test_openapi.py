@@ -28,7 +28,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = StorageSettings(cadence_home=Path(tmp_path_factory.mktemp("contract")))
     shop_settings = _SHOP.model_copy(update={"storage": home})
     asyncio.run(fill_catalogue(shop_settings))
-    app = create_app(shop_settings, load=lambda _: SmallShop().models())
+    app = create_app(shop_settings, load=lambda *_: SmallShop().models())
     listening = socket.create_server(("127.0.0.1", 0))  # callers queue here until the service accepts
     server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

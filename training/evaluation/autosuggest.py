@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def _coverage(service: SuggestService, queries: list[str]) -> dict[str, float]:
         for length in generator.sample(lengths, min(2, len(lengths))):
             prefix = query[:length]
             started = time.perf_counter()
-            found = _suggest(service, prefix)
+            found = suggested(service, prefix)
             times.append(1e3 * (time.perf_counter() - started))
             total += 1
             extending = [line for line in found if line.text.startswith(prefix)]
@@ -66,15 +67,13 @@ def _coverage(service: SuggestService, queries: list[str]) -> dict[str, float]:
 
 def _success(service: SuggestService, bundle: Bundle, queries: list[str]) -> dict[str, float]:
     """Success@10 and MRR@10: one prefix a query, length uniform in 1..len−1; the index alone beside the list."""
-    generator = random.Random(0)
     history = set(bundle.completions.texts)
     whole: list[float] = []
     alone: list[float] = []
     ranks: list[float] = []
     unseen: list[tuple[float, float]] = []
-    for query in track([query for query in queries if len(query) > 1], "success"):
-        prefix = query[: generator.randint(1, len(query) - 1)]
-        ranked = [line.text for line in _suggest(service, prefix)]
+    for prefix, query in track(list(random_prefixes(queries, seed=0)), "success"):
+        ranked = [line.text for line in suggested(service, prefix)]
         entries, _ = bundle.completions.complete(prefix, 10, Source.HISTORY)
         indexed = success_at([entry.text for entry in entries], query, 10)
         whole.append(success_at(ranked, query, 10))
@@ -97,5 +96,14 @@ def _success(service: SuggestService, bundle: Bundle, queries: list[str]) -> dic
     return metrics
 
 
-def _suggest(service: SuggestService, prefix: str) -> tuple[Suggestion, ...]:
+def random_prefixes(queries: Sequence[str], seed: int) -> Iterator[tuple[str, str]]:
+    """`(prefix, query)` for each query of at least two characters, the length uniform in 1..len−1."""
+    generator = random.Random(seed)
+    for query in queries:
+        if len(query) > 1:
+            yield query[: generator.randint(1, len(query) - 1)], query
+
+
+def suggested(service: SuggestService, prefix: str) -> tuple[Suggestion, ...]:
+    """The list for `prefix`, with more time than a shopper would wait."""
     return service.suggest(SuggestQuery(prefix), time.perf_counter() + _DEADLINE_SECONDS).suggestions

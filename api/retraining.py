@@ -1,0 +1,105 @@
+"""Retraining runs in a niced process of its own, which ends with the service. Its state is a row of the jobs table."""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from config.settings import Settings
+from core.domain import JobState
+from database.connection import Database
+from database.repositories.jobs import JobRepository
+
+RETRAIN = "retrain"
+_ROOT = Path(__file__).resolve().parents[1]
+_GRACE_SECONDS = 10.0  # to write how it ended
+
+_log = structlog.get_logger(__name__)
+
+
+class Retraining:
+    """Starts and ends the processes of one worker. What they publish is noticed like any other new version."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start(self) -> str:
+        """Begins a retraining; returns the id of its job. Raises JobRunningError while one is under way anywhere."""
+        async with self._database.transaction() as session:
+            job_id = await JobRepository(session).begin(RETRAIN, datetime.now(UTC))
+        try:
+            process = await self._process(job_id)
+        except OSError as error:
+            await self._fail(job_id, f"it could not be started: {error}")
+            raise
+        self._processes[job_id] = process
+        self._running[job_id] = asyncio.create_task(self._watch(job_id, process))
+        return job_id
+
+    async def close(self) -> None:
+        """Ends what still runs."""
+        for process in list(self._processes.values()):
+            process.terminate()
+        waiting = list(self._running.values())
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
+            if late:
+                for process in list(self._processes.values()):
+                    _kill(process)
+                await asyncio.wait(late)
+
+    async def _process(self, job_id: str) -> asyncio.subprocess.Process:
+        storage = self._settings.storage
+        given = {
+            "CADENCE_HOME": str(storage.cadence_home.resolve()),
+            "DATABASE_URL": storage.url,
+            "EMBEDDING_MODEL": _absolute(self._settings.models.embedding_model),
+            "SUGGESTION_MIN_SHOPPERS": str(self._settings.suggest.suggestion_min_shoppers),
+            "PYTHONUNBUFFERED": "1",
+        }
+        logs = storage.cadence_home / "logs"
+        await asyncio.to_thread(logs.mkdir, parents=True, exist_ok=True)
+        with (logs / f"{RETRAIN}.log").open("wb") as output:  # opening a local file is quick
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "training.retrain",
+                "--job",
+                job_id,
+                cwd=_ROOT,
+                env={**os.environ, **given},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C in the service's terminal is for the service, which ends the process in good order.
+                start_new_session=True,
+            )
+
+    async def _watch(self, job_id: str, process: asyncio.subprocess.Process) -> None:
+        """Waits for the end. A process that died without a word leaves no job open."""
+        status = await process.wait()
+        del self._processes[job_id], self._running[job_id]
+        _log.info("retraining ended", job=job_id, status=status)
+        await self._fail(job_id, f"its process ended with status {status}; logs/{RETRAIN}.log has its output")
+
+    async def _fail(self, job_id: str, error: str) -> None:
+        async with self._database.transaction() as session:
+            await JobRepository(session).finish(job_id, JobState.FAILED, datetime.now(UTC), error=error)
+
+
+def _absolute(folder: str | None) -> str:
+    return str(Path(folder).resolve()) if folder and Path(folder).exists() else folder or ""
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Ends the process and what it has started, at once."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,71 @@
+"""POST /admin/retrain and /admin/reload, and GET /admin/jobs/{job_id}: other models while the service runs."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends
+
+from api.dependencies import Reload, Retrain, State, require_operator
+from api.errors import ProblemError, problem_responses
+from api.schemas.jobs import JobResponse, JobStarted, ReloadRequest, ReloadResponse, RetrainRequest
+from core import artifacts
+from core.domain import JobState
+from database.connection import Database
+from database.repositories.jobs import Job, JobRepository
+
+RELOAD = "reload"
+
+router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_operator)])
+
+
+@router.post("/retrain", status_code=202, responses=problem_responses(401, 403, 409, 503))
+async def retrain(state: State, retraining: Retrain, body: RetrainRequest | None = None) -> JobStarted:
+    """Starts a retraining on the newest data; `rejected` at its end means that what is served is better.
+
+    One at a time: the problem `job_running` (409) while another is under way.
+    """
+    if artifacts.current_version(state.settings.storage.artifacts) is None:
+        raise ProblemError(409, "bad_artifact", "Nothing is published that a new version could be compared with.")
+    return JobStarted(job_id=await retraining.start(), state=JobState.QUEUED)
+
+
+@router.post("/reload", status_code=202, responses=problem_responses(401, 403, 404, 409, 503))
+async def reload(state: State, reloader: Reload, body: ReloadRequest | None = None) -> ReloadResponse:
+    """Serves the current version, a named one or the `previous` one; it is in place when this answers.
+
+    No request is dropped meanwhile. The other workers follow within RELOAD_CHECK_SECONDS. A version that cannot be
+    served is refused with `bad_artifact` (409), and what was served before is served on.
+    """
+    async with state.database.transaction() as session:
+        job_id = await JobRepository(session).begin(RELOAD, datetime.now(UTC))
+    try:
+        swap = await reloader.reload(body.version if body else None)
+    except Exception as error:
+        await _finish(state.database, job_id, JobState.FAILED, {}, str(error) or type(error).__name__)
+        raise
+    await _finish(state.database, job_id, JobState.DONE, {"version": swap.after, "previous_version": swap.before})
+    return ReloadResponse(job_id=job_id, state=JobState.DONE, version=swap.after, previous_version=swap.before)
+
+
+@router.get("/jobs/{job_id}", responses=problem_responses(401, 403, 404, 503))
+async def job(job_id: str, state: State) -> JobResponse:
+    """How far a job is, and how it ended."""
+    found = await _job(state.database, job_id)
+    if found is not None and found.is_abandoned(datetime.now(UTC)):
+        async with state.database.transaction() as session:
+            await JobRepository(session).fail_abandoned(datetime.now(UTC))
+        found = await _job(state.database, job_id)
+    if found is None:
+        raise ProblemError(404, "unknown_job", "There is no job with this id.")
+    return JobResponse(**{name: getattr(found, name) for name in JobResponse.model_fields})
+
+
+async def _job(database: Database, job_id: str) -> Job | None:
+    async with database.reading() as session:
+        return await JobRepository(session).get(job_id)
+
+
+async def _finish(
+    database: Database, job_id: str, state: JobState, result: dict[str, str], error: str | None = None
+) -> None:
+    async with database.transaction() as session:
+        await JobRepository(session).finish(job_id, state, datetime.now(UTC), result=result, error=error)
