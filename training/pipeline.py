@@ -45,6 +45,7 @@ from training.word_vectors import word_vectors
 
 CLEANING = Cleaning()  # the steps that won on held-out queries; see LOG.md
 _SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
+_TITLE_WEIGHT = 0.25  # of a title's word beside a query's, as evidence of the category of what is typed
 _ALIAS_SHARE = 0.1  # a shop's category stands for the clusters that hold this share of its products
 
 
@@ -233,7 +234,7 @@ class Pipeline:
         segments = _segments(data.products) or [[tuple(query.text.split())] for query in data.queries]
         names = name_clusters(segments, clustering.labels.tolist(), clustering.count, corpora.queries)
         counts = category_word_counts(
-            [*((w, c, 0.5 * weight) for w, c, weight in corpora.titles), *corpora.queries], vocabulary
+            [*((w, c, _TITLE_WEIGHT * weight) for w, c, weight in corpora.titles), *corpora.queries], vocabulary
         )
         prior = np.full(clustering.count, 0.1)
         for _, category, weight in corpora.queries or corpora.titles:
