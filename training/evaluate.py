@@ -5,6 +5,8 @@ Suites:
                 the completion index alone and with both language models
   search        judged queries: nDCG@10 of lexical, dense and fused ranking
   generation    what offline generation adds: prefixes left with few suggestions, drift, redundancy, diversity, reach
+  categories    published pseudo-categories beside the shop's own and k-means; judged products in a query's three
+                likeliest; the category of a query foretold from its beginnings
   language-model  held-out queries: the paper's Table 5, our models beside every baseline (trained and kept below
                 <home>/baselines), the category given and predicted; --plots DIR draws it
 
@@ -27,11 +29,12 @@ from config.settings import Settings
 from core.errors import CadenceError
 from core.services.bundle import load_bundle
 from training.evaluation.autosuggest import evaluate_autosuggest
+from training.evaluation.categories import evaluate_categories
 from training.evaluation.generation import evaluate_generation
 from training.evaluation.mixture import CATEGORIES_MIXED
 from training.evaluation.search import evaluate_search
 
-SUITES = ("autosuggest", "search", "generation", "language-model")
+SUITES = ("autosuggest", "search", "generation", "categories", "language-model")
 _LIMIT = 1_000
 _ALL = 1_000_000
 
@@ -70,8 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
             metrics, measured_on = evaluate_language_model(
                 bundle, settings.storage.artifacts, options.queries, options.limit, comparison, console
             )
-        elif options.suite == "generation":
-            metrics, measured_on = evaluate_generation(
+        elif options.suite in ("generation", "categories"):
+            of_artifacts = evaluate_generation if options.suite == "generation" else evaluate_categories
+            metrics, measured_on = of_artifacts(
                 bundle, settings.storage.artifacts, options.queries, options.limit or _ALL
             )
             _print(console, options.suite, metrics, measured_on)
