@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,6 +85,7 @@ class Retraining:
     async def _watch(self, job_id: str, process: asyncio.subprocess.Process) -> None:
         """Waits for the end. A process that died without a word leaves no job open."""
         status = await process.wait()
+        _kill(process)  # what it has started must not outlive it
         del self._processes[job_id], self._running[job_id]
         _log.info("retraining ended", job=job_id, status=status)
         await self._fail(job_id, f"its process ended with status {status}; logs/{RETRAIN}.log has its output")
@@ -98,8 +100,9 @@ def _absolute(folder: str | None) -> str:
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """Ends the process and what it has started, at once."""
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
+    """Ends the process and, on POSIX, all that it has started, at once."""
+    with suppress(ProcessLookupError):  # nothing is left of them
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)

@@ -5,7 +5,9 @@ A thread of its own writes, so that a step which says nothing for minutes does n
 
 import asyncio
 import os
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -60,6 +62,28 @@ class JobReport:
         if self._lost:
             raise JobLostError(f"job {self._job_id} was given up while it ran")
 
+    if sys.platform != "win32":
+
+        def end_on_request(self) -> None:
+            """From now on a SIGTERM ends the job as failed, and then this process. Call it in the main thread.
+
+            A thread waits for it. Python runs a handler in the main thread, minutes late while that is inside a
+            library, and an exception raised there is lost where a destructor happens to run; the pipe is written to
+            at once, whichever thread the signal reaches.
+            """
+            heard, said = os.pipe()
+            os.set_blocking(said, False)
+            signal.set_wakeup_fd(said, warn_on_full_buffer=False)
+            signal.signal(signal.SIGTERM, lambda *_: None)
+
+            def wait() -> None:
+                while signal.SIGTERM not in os.read(heard, 1):  # any signal with a handler of Python's is told here
+                    pass
+                self.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
+                os._exit(128 + signal.SIGTERM)  # what is written is written whole, so there is nothing to tidy up
+
+            threading.Thread(target=wait, name="end on request", daemon=True).start()
+
     def finish(
         self,
         state: JobState,
@@ -70,7 +94,7 @@ class JobReport:
     ) -> bool:
         """Ends the job; False where it has ended before."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join()  # its last report must not follow the end
         return self._write(
             lambda jobs, now: jobs.finish(self._job_id, state, now, counts=counts, result=result, error=error)
         )

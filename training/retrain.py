@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import shutil
-import signal
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,9 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["CADENCE_HOME"] = str(options.home)
     if sys.platform != "win32":
         os.nice(NICENESS)
-    signal.signal(signal.SIGTERM, _interrupt)
     settings = Settings()
     with JobReport(settings.storage.url, options.job) as report:
+        if sys.platform != "win32":
+            report.end_on_request()
         try:
             return retrain(settings, report)
         except KeyboardInterrupt:
@@ -150,11 +150,6 @@ def _result(plan: Retraining, version: str, verdict: Verdict) -> dict[str, Any]:
         "figures": {name: round(value, 6) for name, value in verdict.figures.items()},
         "reasons": list(verdict.reasons),
     }
-
-
-def _interrupt(*_: object) -> None:
-    """A polite request to end is an interruption, so that the job says how it ended."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
