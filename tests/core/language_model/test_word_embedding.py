@@ -22,7 +22,7 @@ def test_words_are_rows_of_the_output_layer_and_begins_their_own() -> None:
 def test_both_uses_move_the_same_weights() -> None:
     model = small_model(tied=True)
     loss = model(torch.tensor([[0, 1]]), torch.tensor([1])).logsumexp(-1).sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     gradient = model.output.weight.grad
     assert gradient is not None and (gradient.abs().sum(1) > 0).all()
     assert "word_embedding.weight" not in model.state_dict()

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from core.text.title_cleaning import (
+    Segment,
     TitleCleaning,
     entropy,
     filter_words,
@@ -15,7 +16,7 @@ from core.text.title_cleaning import (
     spread_over_categories,
 )
 
-LAMPS = [[("red", "lamp")], [("blue", "lamp")], [("zx9000", "lamp", "lamp")]]
+LAMPS: list[list[Segment]] = [[("red", "lamp")], [("blue", "lamp")], [("zx9000", "lamp", "lamp")]]
 
 
 def test_entropy_of_even_and_uneven_counts() -> None:
@@ -34,7 +35,7 @@ def test_protection_keeps_models_and_brands() -> None:
     assert filter_words(LAMPS, [0, 0, 0], steps, ["blue"]) == [
         [("lamp",)], [("blue", "lamp")], [("zx9000", "lamp", "lamp")],
     ]  # fmt: skip
-    titles = [[("acme", "saw")], [("acme", "drill")], [("acme", "drill", "bit")]]
+    titles: list[list[Segment]] = [[("acme", "saw")], [("acme", "drill")], [("acme", "drill", "bit")]]
     assert {"acme"} == protected_words(titles) & {"acme", "drill", "saw", "bit"}
 
 

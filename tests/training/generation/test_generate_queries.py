@@ -17,7 +17,7 @@ from training.evaluate import main as evaluate
 from training.generate_queries import main
 from training.generation import run
 from training.generation.merging import same_wish
-from training.generation.models import load_models
+from training.generation.models import generate, load_models
 from training.generation.run import GenerationPlan, run_generation
 
 # The shop's models are the tiny preset's: they are sure of little.
@@ -54,7 +54,7 @@ def test_what_is_kept_passes_every_gate(version: Path, tmp_path: Path) -> None:
 
 def test_a_broken_run_ends_as_an_unbroken_one(version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_generation(version, tmp_path / "whole", PLAN, [], workers=1)
-    generate, calls = run.generate, 0
+    calls = 0
 
     def interrupted(*arguments: object) -> list[tuple[int, ...]]:
         nonlocal calls
