@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from core.domain import JobState
@@ -88,7 +89,10 @@ class Retraining:
         _kill(process)  # what it has started must not outlive it
         del self._processes[job_id], self._running[job_id]
         _log.info("retraining ended", job=job_id, status=status)
-        await self._fail(job_id, f"its process ended with status {status}; logs/{RETRAIN}.log has its output")
+        try:
+            await self._fail(job_id, f"its process ended with status {status}; logs/{RETRAIN}.log has its output")
+        except SQLAlchemyError as error:  # the lease runs out, then the job counts as failed anyway
+            _log.warning("the end of a retraining was not written", job=job_id, error=type(error).__name__)
 
     async def _fail(self, job_id: str, error: str) -> None:
         async with self._database.transaction() as session:
