@@ -34,7 +34,7 @@ def load_lines(file: Path, side: str) -> list[Line]:
             categories, weights = stored[f"{side}.category"].tolist(), stored[f"{side}.weight"].tolist()
     except (OSError, KeyError, ValueError) as error:
         raise ArtifactError(f"{file} holds no lines named {side}: {error}") from error
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][:-1]
     return [
         Line(tuple(tokens[start:end]), category, weight)
         for start, end, category, weight in zip(starts, ends, categories, weights, strict=True)
