@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.categories.merging import merge
+from core.categories.neighbours import nearest_rows
 from core.categories.types import FloatArray, IntArray
 
 __all__ = ["Clustering", "FloatArray", "IntArray", "centroids_of", "cluster"]
@@ -31,14 +32,12 @@ _WORD_WEIGHT = 0.3  # of the words beside the embedding; at 1 the words alone de
 _WORD_DIMENSIONS = 150
 _WORD_TITLES = (3, 0.1)  # a word counts from three titles on, and in at most a tenth of them
 _SPACE_DIMENSIONS = 200  # in which neighbours are sought
-_EXACT_NEIGHBOURS = 20_000  # rows up to which neighbours are sought exactly: quicker than compiling the search for them
 _UMAP_DIMENSIONS = 5
 _UMAP_NEIGHBOURS = 15
-_UMAP_EPOCHS, _UMAP_EPOCHS_MANY = 150, 75  # up to that many rows, and above: half the time, the same clusters
+_UMAP_EPOCHS, _UMAP_EPOCHS_MANY, _FEW_ROWS = 150, 75, 20_000  # many rows settle in half the epochs
 _FEWEST_POINTS = 60  # below, a neighbourhood graph means nothing: everything is one category
 _FINE_SIZE, _FINE_SHARE = 10, 2_000  # a fine cluster has max(10, n / 2,000) titles or more
 _MOST_CATEGORIES = 200
-_BLOCK = 1_024
 _WORD = re.compile(r"\b[^\W\d_]{2,}\b")
 
 
@@ -106,7 +105,6 @@ def _density_labels(vectors: FloatArray, texts: Sequence[str] | None, seed: int,
     joined = vectors if texts is None else np.concatenate([vectors, _WORD_WEIGHT * _word_vectors(texts, seed)], 1)
     dimensions = min(_SPACE_DIMENSIONS, *joined.shape)
     space = np.asarray(PCA(dimensions, svd_solver="covariance_eigh").fit_transform(joined), np.float32)
-    known = len(space) <= _EXACT_NEIGHBOURS
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)  # later rows go by `vote`
         layout = umap.UMAP(
@@ -114,10 +112,10 @@ def _density_labels(vectors: FloatArray, texts: Sequence[str] | None, seed: int,
             n_neighbors=_UMAP_NEIGHBOURS,
             min_dist=0.0,
             init="pca",
-            n_epochs=_UMAP_EPOCHS if known else _UMAP_EPOCHS_MANY,
+            n_epochs=_UMAP_EPOCHS if len(space) <= _FEW_ROWS else _UMAP_EPOCHS_MANY,
             random_state=seed,
             n_jobs=1,
-            precomputed_knn=_neighbours(space, _UMAP_NEIGHBOURS) if known else (None, None, None),
+            precomputed_knn=nearest_rows(space, _UMAP_NEIGHBOURS, seed),
         ).fit_transform(space)
     fine = hdbscan.HDBSCAN(
         min_cluster_size=max(_FINE_SIZE, len(vectors) // _FINE_SHARE),
@@ -151,23 +149,6 @@ def _word_vectors(texts: Sequence[str], seed: int) -> FloatArray:
     vectors = TruncatedSVD(dimensions, random_state=seed).fit_transform(weights)
     unit: FloatArray = (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     return unit
-
-
-def _neighbours(space: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
-    """The `count` nearest rows of each row, itself first, and their Euclidean distances, both `(N, count)`."""
-    squares = (space * space).sum(1)
-    rows = np.empty((len(space), count), np.int32)
-    distances = np.empty((len(space), count), np.float32)
-    for start in range(0, len(space), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        distance = squares[part, None] + squares - 2 * (space[part] @ space.T)
-        distance[np.arange(len(distance)), np.arange(start, start + len(distance))] = -1  # itself, before any twin
-        near = np.argpartition(distance, count - 1, axis=1)[:, :count]
-        found = np.take_along_axis(distance, near, 1)
-        order = np.lexsort((near, found), axis=1)
-        rows[part] = np.take_along_axis(near, order, 1)
-        distances[part] = np.sqrt(np.maximum(np.take_along_axis(found, order, 1), 0))
-    return rows, distances
 
 
 def _by_size(raw: IntArray, weights: FloatArray) -> IntArray:

@@ -15,6 +15,7 @@ from core.categories.assign import vote
 from core.categories.clustering import cluster
 from core.categories.merging import merge
 from core.categories.naming import head_of, name_clusters
+from core.categories.neighbours import nearest_rows
 from core.categories.predictor import CategoryPredictor, category_word_counts, shortlists
 from core.text.vocabulary import Vocabulary
 
@@ -108,6 +109,20 @@ def test_words_part_what_embeddings_cannot() -> None:
     assert adjusted_rand_score(truth, labels) > adjusted_rand_score(truth, cluster(points).labels) + 0.2
     order = np.random.default_rng(2).permutation(200)
     np.testing.assert_array_equal(cluster(points[order], texts=[texts[i] for i in order]).labels, labels[order])
+
+
+def test_nearest_rows_exactly_and_by_cells() -> None:
+    points = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    points[7] = points[3]  # a twin
+    apart = np.sqrt(((points[:, None] - points[None]) ** 2).sum(2))
+    rows, distances = nearest_rows(points, 8)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(600))
+    np.testing.assert_allclose(np.sort(apart, 1)[:, :8], distances, atol=2e-3)
+    found, _ = nearest_rows(points, 8, exact_up_to=100)
+    np.testing.assert_array_equal(found[:, 0], np.arange(600))
+    shared = [len(set(one) & set(other)) / 8 for one, other in zip(rows.tolist(), found.tolist(), strict=True)]
+    assert np.mean(shared) > 0.95
+    np.testing.assert_array_equal(found, nearest_rows(points, 8, exact_up_to=100)[0])
 
 
 def test_names_are_distinct_and_say_what_it_is() -> None:
