@@ -13,7 +13,7 @@ from core.language_model.word_embedding import word_embedding
 from training.baselines.sizes import BaselineConfig
 
 _HEADS = 4
-_BLOCKS = 4
+_BLOCKS_A_LAYER = 2  # of ours
 _POSITIONS = 32  # learnt position vectors: lines have up to ten words and a begin mark
 
 
@@ -36,7 +36,7 @@ class TransformerLanguageModel(NextTokenModel):
             n_positions=_POSITIONS,
             n_embd=size,
             n_inner=width,
-            n_layer=_BLOCKS,
+            n_layer=_BLOCKS_A_LAYER * config.layers,
             n_head=_HEADS,
             embd_pdrop=config.dropout,
             attn_pdrop=config.dropout,
