@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from core import artifacts
 from core.categories.assign import vote
 from core.categories.clustering import Clustering, IntArray, cluster
-from core.categories.naming import name_clusters
+from core.categories.naming import name_clusters, segments_of
 from core.categories.predictor import category_word_counts
 from core.domain import Product, WeightedQuery
 from core.language_model.config import PRESETS, Preset
@@ -31,7 +31,6 @@ from core.retrieval.completion import build_completions
 from core.retrieval.storage import save_completions, save_products
 from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
 from core.text.embedding import Encoder, FloatArray, embed_cached
-from core.text.titles import title_segments
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
 from training.corpora import Cleaning, Corpora, build_corpora, encoded
 from training.fit import save_model
@@ -252,7 +251,7 @@ class Pipeline:
 
 
 def _segments(products: Sequence[Product]) -> list[list[tuple[str, ...]]]:
-    return [title_segments(product.title) for product in products]
+    return [segments_of(product.title) for product in products]
 
 
 def _aliases(names: Sequence[str], products: Sequence[Product], labels: IntArray) -> Mapping[str, set[int]]:

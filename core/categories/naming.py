@@ -7,19 +7,22 @@ candidates are what these heads end with, one to three words. A candidate counts
 """
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import inflect
 
-from core.categories.name_words import ACRONYMS, CUTS, WEAK
+from core.categories.name_words import ACRONYMS, CUTS, SIDES, WEAK
+from core.text.normalize import normalize
 from core.text.singular import PLURAL_ONLY, Singulars
 from core.text.titles import JOINERS
 
 Words = tuple[str, ...]
 
+_DELIMITER = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?|[|;…]|\.{3,}|,\s|\s[-–—:/]\s")
 _LONGEST = 3
-_BRAND_SHARE = 0.75  # of a word's titles in which it is the first word
+_BRAND_SHARE, _BRAND_PAIR_SHARE = 0.75, 0.9  # of a word's uses that open a title; of its uses in the first two words
 _HEAD_SHARE = 0.2  # of a word's uses in which a head ends with it; less, and it describes something else
 _ASKED_HEAD_SHARE, _ENOUGH_USES = 0.35, 5  # the same for queries, where a word is in this many
 _QUERY_SHARE = 0.5  # of the evidence that queries give, where a cluster has ten or more; with fewer, in proportion
@@ -27,6 +30,7 @@ _ENOUGH_QUERIES = 10.0
 _INSIDE = 0.3  # of a title that holds the candidate elsewhere, beside one that ends with it
 _LENGTH_BONUS = (1.0, 1.6, 1.7)  # more words say more than fewer of like score
 _FEW_TITLES, _FEW_QUERIES = 0.03, 3.0  # share of titles, or weight of queries, that a candidate needs
+_HALF = 0.5  # of a phrase's uses with a side before it, from which it is half a phrase
 _ALONE = 0.3  # share of heads from which one candidate names the whole cluster
 _PLURAL_SHARE = 0.002  # of a word's uses, from which its plural counts as known
 _SECOND = 0.5  # of the first candidate's score, from which a second one joins it,
@@ -61,6 +65,11 @@ def name_clusters(
     return names
 
 
+def segments_of(title: str) -> list[Words]:
+    """Words of a raw title between parentheses and delimiters, none cut: a long one has the kind at its end."""
+    return [words for part in _DELIMITER.split(title) if (words := tuple(normalize(part).split()))]
+
+
 def head_of(words: Sequence[str]) -> Words:
     """What stands before the first word that starts a description, without sizes and colours at its end."""
     starts = (
@@ -91,18 +100,27 @@ class _Evidence:
         self._query_weight: defaultdict[int, float] = defaultdict(float)
         self._overall: Counter[Words] = Counter()
         self._total = len(labels)
+        sided: Counter[Words] = Counter()  # heads' ends with a side before them
+        ends: Counter[Words] = Counter()
         ending: Counter[str] = Counter()
         opening: Counter[str] = Counter()
+        opening_pair: Counter[str] = Counter()
         held: Counter[str] = Counter()
         for segments, label in zip(titles, labels, strict=True):
             plain = [tuple(map(singulars.of, segment)) for segment in segments]
             if not plain:
                 continue
             opening[plain[0][0]] += 1
+            opening_pair.update(set(plain[0][:2]))
             heads = [head_of(segment) for segment in plain[:2]]
             ending.update({head[-1] for head in heads})
             held.update({word for segment in plain for word in segment})
-            self._ends[label].update(set(_suffixes(heads[0])))
+            suffixes = _suffixes(heads[0])
+            self._ends[label].update(suffixes)
+            ends.update(suffixes)
+            sided.update(
+                suffix for suffix in suffixes if len(suffix) < len(heads[0]) and heads[0][-len(suffix) - 1] in SIDES
+            )
             holds = {gram for segment in plain for gram in _grams(segment)}
             self._holds[label].update(holds)
             self._overall.update(holds)
@@ -116,7 +134,11 @@ class _Evidence:
             for suffix in _suffixes(head):
                 self._asked[label][suffix] += weight
                 self._asked_overall[suffix] += weight
+        self._halves = {gram for gram, times in sided.items() if len(gram) > 1 and times >= _HALF * ends[gram]}
         self._brands = {word for word, times in opening.items() if times >= _BRAND_SHARE * held[word]}
+        self._brands |= {
+            word for word, times in opening_pair.items() if times >= max(_ENOUGH_USES, _BRAND_PAIR_SHARE * held[word])
+        }
         self._describing = {word for word, uses in held.items() if ending[word] < _HEAD_SHARE * uses}
         self._describing |= {
             word
@@ -158,7 +180,7 @@ class _Evidence:
 
     def _names_a_kind(self, gram: Words) -> bool:
         last = gram[-1]
-        if last in self._describing or last in WEAK:
+        if last in self._describing or last in WEAK or gram in self._halves:
             return False
         if any(word in CUTS or word in self._brands for word in gram) or gram[0] in JOINERS:
             return False

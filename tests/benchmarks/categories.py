@@ -22,13 +22,12 @@ from rich.table import Table
 
 from core.categories.assign import likeliest, vote
 from core.categories.clustering import Clustering, cluster
-from core.categories.naming import name_clusters
+from core.categories.naming import name_clusters, segments_of
 from core.categories.types import FloatArray
 from core.importing.catalog import products, read_catalog
 from core.importing.queries import query_rows, read_queries
 from core.text.embedding import Encoder, embed_cached
 from core.text.normalize import normalize
-from core.text.titles import title_segments
 from training.evaluation.categories import RELEVANT, SEEDS, agreement, beside_k_means, between_seeds, coverage
 
 _NOISE = 0.5  # length of what is added to a unit vector before it is normalised again
@@ -107,7 +106,7 @@ def _names(
     generator: random.Random,
     count: int,
 ) -> None:
-    names = name_clusters([title_segments(title) for title in titles], found.labels.tolist(), found.count, queries)
+    names = name_clusters([segments_of(title) for title in titles], found.labels.tolist(), found.count, queries)
     for cluster_id in sorted(generator.sample(range(found.count), min(count, found.count))):
         members = np.flatnonzero(found.labels == cluster_id).tolist()
         console.print(f"[bold]{names[cluster_id]}[/bold] ({len(members)})")

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from core.categories.assign import vote
 from core.categories.clustering import cluster
 from core.categories.merging import merge
-from core.categories.naming import head_of, name_clusters
+from core.categories.naming import head_of, name_clusters, segments_of
 from core.categories.neighbours import nearest_rows
 from core.categories.predictor import CategoryPredictor, category_word_counts, shortlists
 from core.text.vocabulary import Vocabulary
@@ -142,6 +142,12 @@ def test_heads_end_where_the_description_starts() -> None:
     assert head_of(["ceiling", "fan", "with", "remote"]) == ("ceiling", "fan")
     assert head_of(["acme", "52", "in", "ceiling", "fan", "white"])[-2:] == ("ceiling", "fan")  # 52 inches, not "in"
     assert head_of(["for"]) == ("for",)
+
+
+def test_long_titles_keep_their_ends() -> None:
+    title = "Acme Deluxe 45 in. W x 22 in. D x 35 in. H Vanity Cabinet, White (2-Pack)"
+    assert head_of(segments_of(title)[0])[-2:] == ("vanity", "cabinet")
+    assert segments_of(" () | ; ") == []
 
 
 def test_queries_name_what_titles_describe() -> None:
