@@ -23,7 +23,7 @@ from training.compute import Compute
 from training.plots import plot_curve
 from training.sampled_softmax import SampledSoftmax
 
-_PATIENCE = 2  # evaluations without a better held-out log likelihood
+_PATIENCE = 3  # evaluations without a better held-out log likelihood
 _CLIP_NORM = 1.0
 
 
@@ -82,7 +82,7 @@ class Run:
     ) -> None:
         self.plan, self.model, self.folder, self.compute = plan, model.to(compute.device), folder, compute
         self._loss = compute.prepared(_Loss(self.model, sampled, plan).to(compute.device))
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=plan.learning_rate, fused=True)
         self.step = self.epoch = self.position = self.worse = 0
         self.best: dict[str, Any] = _copy(model)
         self.best_log_likelihood = -math.inf

@@ -6,7 +6,7 @@ below `<home>/baselines/<version>/`; a broken run carries on at its last checkpo
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,8 @@ OnProgress = Callable[[float, str], None]
 SteppingModel = LstmLanguageModel | TransformerLanguageModel | GruLanguageModel
 
 _FINISHED = "finished.pt"
+_RATE_SHARES: dict[Architecture, float] = {"lstm": 1.0, "gru": 1.0, "transformer": 0.25}
+"""Of the preset's learning rates: a transformer learns less at those of recurrent models (see LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def trained_baseline(
         stages.insert(0, (True, lines.titles, lines.titles_held_out))
     for stage, (titles, training, held_out) in enumerate(stages):
         plan = plan_from(PRESETS[preset], vocabulary, titles=titles, lines=len(training), seed=seed)
+        plan = replace(plan, learning_rate=_RATE_SHARES[architecture] * plan.learning_rate)
         model = build(architecture, ours, vocabulary, parameters, seed)
         if initial is None:
             start_words_from(model, vectors)
