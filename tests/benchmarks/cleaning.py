@@ -89,12 +89,12 @@ class Shop:
         queries = [self.queries[index] for index in kept]
         return build_corpora(self.products, self.labels, queries, self.query_labels[kept], cleaning)
 
-    def tested(self, at_most: int) -> list[TestQuery]:
-        """Queries of the other fifth, `at_most` of them: no model learns from these."""
+    def tested(self, at_most: int, *, log: bool) -> list[TestQuery]:
+        """Queries that no model learns from, `at_most` of them: with `log` those of the other fifth, otherwise all."""
         return [
             TestQuery(tuple(query.text.split()), int(label))
             for query, label, held in zip(self.queries, self.query_labels, self.folds, strict=True)
-            if held
+            if held or not log
         ][:at_most]
 
 
@@ -124,7 +124,7 @@ def bits(shop: Shop, cleaning: Cleaning, model: str, *, log: bool, lines: int, t
         if log:
             trained = _trained(vocabulary, queries, queries_held_out, lines, trained)
         scored = NeuralScored(trained, vocabulary, uses_category=True)
-    return score(scored, shop.tested(tested), SpellingModel.of(vocabulary)).metrics()
+    return score(scored, shop.tested(tested, log=log), SpellingModel.of(vocabulary)).metrics()
 
 
 def _trained(
@@ -148,7 +148,7 @@ def main() -> int:
     parser.add_argument("--model", choices=("n-gram", "gru-mn"), default="n-gram", help="Kneser-Ney, or a small ours")
     parser.add_argument("--lines", type=int, default=25_000, help="of titles that the gru-mn learns from")
     parser.add_argument("--tested", type=int, default=2_000, help="queries that are scored")
-    parser.add_argument("--only", help="rows whose name contains this")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="these rows, by their names")
     options = parser.parse_args()
     shop = Shop(options.catalog, options.queries, options.cache)
     console, log = Console(), options.which == "queries"
@@ -160,7 +160,7 @@ def main() -> int:
         for name in ("raw titles", "segments"):
             variants[f"{name}, without shared phrases"] = Cleaning(TITLES[name], _PLAIN, phrases=False)
     for name, cleaning in variants.items():
-        if options.only and options.only not in name:
+        if options.only and name not in options.only:
             continue
         found = bits(shop, cleaning, options.model, log=log, lines=options.lines, tested=options.tested)
         row = (name, *(f"{found[key]:.4f}" for key in ("bits per character", "log likelihood", "top-1")))

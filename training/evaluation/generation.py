@@ -60,15 +60,15 @@ def evaluate_generation(
     random.Random(0).shuffle(held_out)
     held_out = held_out[:limit]
     metrics = {"generated": float(len(generated)), "in the log": float(len(history))}
-    metrics |= _coverage(build_completions(history), bundle.completions, held_out)
+    metrics |= index_coverage(build_completions(history), bundle.completions, held_out)
     metrics |= _quality(bundle, random.Random(1).sample(generated, min(_SAMPLE, len(generated))), labels)
     metrics["finding nothing"] = float(np.mean([entry.product_count == 0 for entry in generated]))
-    metrics |= _diversity(bundle, held_out, labels)
+    metrics |= list_diversity(bundle, held_out, labels)
     metrics |= _reach(bundle, history, generated)
     return metrics, {"file": queries.name, "queries": len(held_out)}
 
 
-def _coverage(before: CompletionIndex, after: CompletionIndex, queries: Sequence[str]) -> dict[str, float]:
+def index_coverage(before: CompletionIndex, after: CompletionIndex, queries: Sequence[str]) -> dict[str, float]:
     """Shares of the distinct prefixes of 3–8 characters with fewer than 1 … 5 suggestions, before and after."""
     prefixes = sorted({query[:length] for query in queries for length in _LENGTHS if length <= len(query)})
     lists = {"log alone": before, "with generation": after}
@@ -146,7 +146,7 @@ def _is_abrupt(bundle: Bundle, entry: Completion) -> bool:
     return float(model.end_probability(state)[0]) < _ABRUPT
 
 
-def _diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[np.int32]) -> dict[str, float]:
+def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[np.int32]) -> dict[str, float]:
     """Distinct categories and words per suggestion, of lists of equal length after the same first word."""
     model = bundle.query_model or bundle.catalog_model
     if model is None:
