@@ -34,11 +34,10 @@ from training.generation.run import GenerationPlan, run_generation
 
 BEAMS = (
     DynamicBeam(),
-    DynamicBeam(p1=0.01, p2=0.02),
-    DynamicBeam(p1=0.01, p2=0.02, p3=0.01, width=6),
-    DynamicBeam(p1=0.003, p2=0.01, p3=0.01, width=3),
-    DynamicBeam(p1=0.1, p2=0.15),
-    DynamicBeam(p1=0.3, p2=0.4),  # as figure 5 of the paper prints them
+    DynamicBeam(p1=0.03, p2=0.04, p3=0.02, width=3),  # as figure 5 of the paper keeps and drops
+    DynamicBeam(p1=0.3, p2=0.4, p3=0.02, width=3),  # as it prints them
+    DynamicBeam(p1=0.1, p2=0.15, p3=0.02, width=3),
+    DynamicBeam(p1=0.01, p2=0.02, p3=0.02, width=3),
 )
 
 

@@ -35,6 +35,7 @@ _FEW = 5  # suggestions
 _SAMPLE = 3_000  # generations that are looked at one by one
 _STARTS = 300  # words after which lists are compared
 _LIST = 10
+_LOOKED_AT = 50  # of each model, to find a list's beam groups among
 _FIRST_PAGE = 20  # products
 _ALIKE = 0.8  # similarity from which two words of one query say the same
 _ABRUPT = 0.02  # probability of the end, under the query model, below which a query was broken off
@@ -184,10 +185,20 @@ def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[n
 
 
 def _generated_list(index: CompletionIndex, prefix: str) -> list[str]:
-    """What both models generated for `prefix`, the heaviest of each in turn."""
-    lists = [index.complete(prefix, _LIST, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
-    turns = chain.from_iterable(zip_longest(*lists))
-    return [entry.text for entry in turns if entry is not None][:_LIST]
+    """What both models generated for `prefix`, the heaviest of each in turn, the best of every beam group first.
+
+    A group is what Algorithm 1 opens after its start: here, the word after `prefix`. Groups do not compete.
+    """
+    lists = [index.complete(prefix, _LOOKED_AT, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
+    texts = [entry.text for entry in chain.from_iterable(zip_longest(*lists)) if entry is not None]
+    opened: set[str] = set()
+    first: list[str] = []
+    rest: list[str] = []
+    for text in dict.fromkeys(texts):
+        following = text[len(prefix) :].split(" ", 1)[0]
+        (rest if following in opened else first).append(text)
+        opened.add(following)
+    return [*first, *rest][:_LIST]
 
 
 def _reach(bundle: Bundle, history: Sequence[Completion], generated: Sequence[Completion]) -> dict[str, float]:

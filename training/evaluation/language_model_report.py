@@ -78,9 +78,12 @@ def paired_difference(
 
 
 def differences(ours: Compared, other: Compared, protocol: str) -> dict[str, Difference]:
-    """Bits per character (lower is better; only where the other is normalised) and top-1 (higher is better)."""
+    """Bits per character (lower is better; only where the other is normalised), and top-1 of tokens and of words."""
     mine, its = ours.scores(protocol), other.scores(protocol)
-    found = {"top-1": paired_difference(mine.hits[:, 0], its.hits[:, 0], mine.tokens)}
+    found = {
+        "top-1": paired_difference(mine.hits[:, 0], its.hits[:, 0], mine.tokens),
+        "top-1 of words": paired_difference(mine.word_hits, its.word_hits, mine.words),
+    }
     if other.normalized:
         found["bits per character"] = paired_difference(mine.bits, its.bits, mine.characters)
     return found
@@ -98,7 +101,7 @@ def print_report(console: Console, results: Mapping[str, Compared], ours: str, a
 
 
 def _table(results: Mapping[str, Compared], protocol: str, title: str) -> Table:
-    numbers = ("log likelihood", "perplexity", "top-1", "top-5", "top-10", "bits per character")
+    numbers = ("log likelihood", "perplexity", "top-1", "top-5", "top-10", "top-1 of words", "bits per character")
     table = Table(title=title)
     for heading in ("model", *numbers, "parameters", "ms per token"):
         table.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=heading == "model")
@@ -106,18 +109,24 @@ def _table(results: Mapping[str, Compared], protocol: str, title: str) -> Table:
         metrics = result.scores(protocol).metrics()
         cells = [f"{metrics[number]:,.{1 if number == 'perplexity' else 3}f}" for number in numbers]
         if not result.normalized:  # scores that do not sum to 1 are no likelihood
-            cells[0], cells[1], cells[5] = f"({cells[0]})", "-", "-"
+            cells[0], cells[1], cells[-1] = f"({cells[0]})", "-", "-"
         table.add_row(name, *cells, f"{result.parameters:,}", f"{result.milliseconds:.2f}")
     return table
 
 
 def _differences_table(results: Mapping[str, Compared], ours: str, protocol: str) -> Table:
-    table = Table("against", "bits per character", "top-1", title=f"{ours} minus each, {protocol} category, 95 %")
+    table = Table(
+        "against",
+        "bits per character",
+        "top-1",
+        "top-1 of words",
+        title=f"{ours} minus each, {protocol} category, 95 %",
+    )
     for name, result in results.items():
         if name != ours:
             found = differences(results[ours], result, protocol)
             bits = found.get("bits per character")
-            table.add_row(name, str(bits) if bits else "-", str(found["top-1"]))
+            table.add_row(name, str(bits) if bits else "-", str(found["top-1"]), str(found["top-1 of words"]))
     return table
 
 

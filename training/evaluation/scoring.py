@@ -67,6 +67,7 @@ class Scores:
     log_likelihood: npt.NDArray[np.float64]  # of the classes
     spelling: npt.NDArray[np.float64]  # log probability of the letters of rare words
     hits: npt.NDArray[np.float64]  # (Q, 3): tokens ranked within the first 1, 5, 10
+    word_hits: npt.NDArray[np.float64]  # words ranked first: the end, which every model guesses, left out
 
     def metrics(self) -> dict[str, float]:
         """Averages over all tokens, and bits over all characters."""
@@ -76,8 +77,14 @@ class Scores:
             "log likelihood": float(likelihood),
             "perplexity": float(np.exp(-likelihood)),
             **{f"top-{k}": float(self.hits[:, at].sum() / tokens) for at, k in enumerate(TOP)},
+            "top-1 of words": float(self.word_hits.sum() / self.words.sum()),
             "bits per character": float(self.bits.sum() / self.characters.sum()),
         }
+
+    @property
+    def words(self) -> npt.NDArray[np.float64]:
+        """Words of each query, `(Q,)`."""
+        return self.tokens - 1
 
     @property
     def bits(self) -> npt.NDArray[np.float64]:
@@ -100,7 +107,7 @@ def score(
     encoded = [np.array(model.vocabulary.encode(query.words), np.int64) for query in queries]
     spelt = _spelling_costs(model.vocabulary, queries, spelling)
     likelihood = np.zeros(len(queries))
-    hits = np.zeros((len(queries), len(TOP)))
+    hits, word_hits = np.zeros((len(queries), len(TOP))), np.zeros(len(queries))
     predict = mixture.bound_to(model) if mixture is not None and model.uses_category else None
     for group in track(_groups(encoded, model, predict.rows if predict else 1), note):
         tokens = np.stack([encoded[index] for index in group])
@@ -113,12 +120,14 @@ def score(
         chances, ranks = _chances_and_ranks(probabilities, np.concatenate([tokens, end], 1), model.vocabulary.rare_id)
         likelihood[group] = np.log(chances).sum(1)
         hits[group] = np.stack([(ranks <= k).sum(1) for k in TOP], 1)
+        word_hits[group] = (ranks[:, :-1] <= 1).sum(1)
     return Scores(
         np.array([len(query.words) + 1.0 for query in queries]),
         np.array([float(query.characters) for query in queries]),
         likelihood,
         spelt,
         hits,
+        word_hits,
     )
 
 

@@ -33,7 +33,7 @@ class GenerationPlan:
     """What a run does. `starts` are of all categories together, for each of the two models."""
 
     beam: DynamicBeam = DynamicBeam()  # noqa: RUF009  # frozen
-    starts: int = 10_000
+    starts: int = 80_000  # more than the texts of a shop of 50,000 products hold
     min_start_weight: float = 2.0
     min_token_log_prob: float = -6.0  # mean over words and end
     min_end_probability: float = 0.05  # the model itself must think that the query is complete

@@ -51,10 +51,12 @@ def test_oracle_scores_by_hand() -> None:
     # Without the rare token: red second, lamp first, the end first; red first, never, and the end third by id.
     assert scores.hits[:, 0].tolist() == [2, 1]
     assert scores.hits[:, 1].tolist() == [3, 2]
+    assert scores.word_hits.tolist() == [1, 1]
     metrics = scores.metrics()
     bits = -(math.log2(0.2 * 0.6 * 0.7 * 0.6 * 0.1 * 0.3) + SPELLING.log_prob("zeppelin") / math.log(2))
     assert metrics["bits per character"] == pytest.approx(bits / 22)
     assert metrics["top-1"] == pytest.approx(3 / 6)
+    assert metrics["top-1 of words"] == pytest.approx(2 / 4)
     assert metrics["perplexity"] == pytest.approx((0.2 * 0.6 * 0.7 * 0.6 * 0.1 * 0.3) ** (-1 / 6))
 
 

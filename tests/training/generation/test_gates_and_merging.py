@@ -30,7 +30,10 @@ def test_starts_are_unigrams_and_bigrams_with_their_category(vocabulary: Vocabul
         category: {" ".join(vocabulary.words[token] for token in start.tokens): start.weight for start in starts}
         for category, starts in found.items()
     }
-    assert texts == {0: {"red": 1, "shoes": 2, "red shoes": 1, "12 ft": 1}, 1: {"red": 2, "shoes": 2, "red shoes": 2}}
+    assert texts == {
+        0: {"red": 1, "shoes": 2, "red shoes": 1, "12": 1, "12 ft": 1},
+        1: {"red": 2, "shoes": 2, "red shoes": 2},
+    }
     assert sum(map(len, starts_by_category(lines, vocabulary, at_most=2, min_weight=1).values())) == 2
 
 
