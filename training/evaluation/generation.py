@@ -156,7 +156,7 @@ def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[n
     random.Random(2).shuffle(seen)
     pairs: list[tuple[list[str], list[str]]] = []
     for word in track(seen[:_STARTS], "lists"):
-        ours = _generated_list(bundle.completions, word + " ")
+        ours = grouped_list(bundle.completions, word + " ")
         likeliest = bundle.predictor.likeliest([word], "", 1)
         vanilla = model.generate([word], "", likeliest, limit=_LIST, width=_LIST)
         texts = [" ".join(line.words) for line in vanilla]
@@ -184,7 +184,7 @@ def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[n
     return metrics
 
 
-def _generated_list(index: CompletionIndex, prefix: str) -> list[str]:
+def grouped_list(index: CompletionIndex, prefix: str) -> list[str]:
     """What both models generated for `prefix`, the heaviest of each in turn, the best of every beam group first.
 
     A group is what Algorithm 1 opens after its start: here, the word after `prefix`. Groups do not compete.

@@ -4,7 +4,7 @@ import pytest
 
 from core.domain import Source
 from core.retrieval.completion import Completion, build_completions
-from training.evaluation.generation import index_coverage, is_redundant
+from training.evaluation.generation import grouped_list, index_coverage, is_redundant
 
 TYPED = [Completion("red shoes", 3.0, 0, Source.HISTORY)]
 GENERATED = [
@@ -27,6 +27,20 @@ def test_prefixes_left_with_few_suggestions() -> None:
 def test_a_prefix_that_nothing_completes_counts_as_fewer_than_one() -> None:
     index = build_completions(TYPED)
     assert index_coverage(index, index, ["blue"])["fewer than 1, with generation"] == 1
+
+
+def test_the_best_of_every_beam_group_comes_first() -> None:
+    """After `red `, shoes open one group and hats another; both models take turns, and what was typed is left out."""
+    index = build_completions(
+        [
+            *TYPED,
+            Completion("red shoes women", 9.0, 0, Source.QUERY_MODEL),
+            Completion("red shoes men", 8.0, 0, Source.QUERY_MODEL),
+            Completion("red hat", 1.0, 1, Source.QUERY_MODEL),
+            Completion("red hat wool", 7.0, 1, Source.CATALOG_MODEL),
+        ]
+    )
+    assert grouped_list(index, "red ") == ["red shoes women", "red hat wool", "red shoes men", "red hat"]
 
 
 @pytest.mark.parametrize(
