@@ -36,6 +36,14 @@ def test_everything_landed(trained_shop: TrainedShop) -> None:
     assert not list((trained_shop.home / "work").iterdir())
 
 
+def test_equal_seeds_give_equal_artifacts(trained_shop: TrainedShop, tmp_path: Path) -> None:
+    """Weights, categories, indexes, generated queries: every file of the version, to the last byte."""
+    train(tmp_path / "again", *files(trained_shop))
+    first, second = (open_current(home / "artifacts").manifest for home in (trained_shop.home, tmp_path / "again"))
+    assert first["fingerprint"] == second["fingerprint"]
+    assert first["files"] == second["files"]
+
+
 def test_a_second_run_does_nothing(trained_shop: TrainedShop, copied: Path) -> None:
     version = current_version(copied / "artifacts")
     done = train(copied, *files(trained_shop))
