@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--queries", type=Path, required=True, metavar="FILE", help="held-out queries or judgments")
     parser.add_argument("--home", type=Path, metavar="DIR", help="where the artifacts are (default ./var)")
     parser.add_argument(
-        "--limit", type=int, help=f"queries that are measured, drawn by seed (default {_LIMIT:,}; language-model: all)"
+        "--limit",
+        type=int,
+        help=f"queries that are measured, drawn by seed (default {_LIMIT:,} for autosuggest and search, else all)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="language-model: where its picture goes")

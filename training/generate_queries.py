@@ -4,7 +4,7 @@
     → completion index with source, category, model score and product count → new version
 
 The new version has the current one's models and products and a new completion index. An interrupted run goes on with
-the categories that are not done; running it twice with the same options gives the same index.
+the categories that are not done. The same models, texts and options give the same index.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, metavar="DIR", help="where the artifacts are (default ./var)")
     plan, beam = GenerationPlan(), DynamicBeam()
     parser.add_argument("--starts", type=int, default=plan.starts, help="start tokens for each of the two models")
-    parser.add_argument("--p1", type=float, default=beam.p1, help="least probability of the first word")
+    parser.add_argument("--p1", type=float, default=beam.p1, help="least probability of the first word after a start")
     parser.add_argument("--p2", type=float, default=beam.p2, help="of the second")
     parser.add_argument("--p3", type=float, default=beam.p3, help="of every further one, and of the end")
     parser.add_argument("--width", type=int, default=beam.width, help="hypotheses of a beam group")

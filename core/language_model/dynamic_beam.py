@@ -7,7 +7,7 @@ sure, few groups form. Like `beam`, it knows only a step function.
 
 The paper prints p1 = 0.3 and p2 = 0.4 (figure 5) but keeps branches of 0.032 and drops one of 0.019, as 0.03 and 0.04
 would. Ours are measured (training/LOG.md): many starts, a wide first level and narrow groups leave fewer prefixes
-without suggestions than few starts searched broadly, at the same number of candidates.
+without suggestions than few starts searched broadly, for a similar number of candidates.
 """
 
 from dataclasses import dataclass
