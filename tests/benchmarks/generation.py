@@ -87,7 +87,7 @@ def main() -> int:
             f"{len(queries):,}",
             f"{60 * len(queries) / seconds:,.0f}",
             f"−{fall:.1%}",
-            f"{diverse.get('distinct categories, generated ÷ vanilla', float('nan')):.2f}",
+            f"{diverse.get('distinct categories, by weight ÷ vanilla', float('nan')):.2f}",
         )
         console.print(*row, sep=" | ")
         table.add_row(*row)

@@ -148,53 +148,60 @@ def _is_abrupt(bundle: Bundle, entry: Completion) -> bool:
 
 
 def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[np.int32]) -> dict[str, float]:
-    """Distinct categories and words per suggestion, of lists of equal length after the same first word."""
+    """Distinct categories and words per suggestion, of lists of equal length after the same first word.
+
+    What was generated is listed twice: by weight, as the index is asked in service, and the best of every beam group
+    first, which nothing serves yet. Vanilla beam search is the query model's under the likeliest category.
+    """
     model = bundle.query_model or bundle.catalog_model
     if model is None:
         return {}
     seen = sorted({query.split()[0] for query in queries} & set(bundle.vocabulary.words) - JOINERS)
     random.Random(2).shuffle(seen)
-    pairs: list[tuple[list[str], list[str]]] = []
+    lists: dict[str, list[list[str]]] = {"by weight": [], "by group": [], "vanilla beam": []}
     for word in track(seen[:_STARTS], "lists"):
-        ours = grouped_list(bundle.completions, word + " ")
+        weighed, grouped = weighed_list(bundle.completions, word + " "), grouped_list(bundle.completions, word + " ")
         likeliest = bundle.predictor.likeliest([word], "", 1)
-        vanilla = model.generate([word], "", likeliest, limit=_LIST, width=_LIST)
-        texts = [" ".join(line.words) for line in vanilla]
-        length = min(len(ours), len(texts))
+        vanilla = [" ".join(line.words) for line in model.generate([word], "", likeliest, limit=_LIST, width=_LIST)]
+        length = min(len(weighed[:_LIST]), len(vanilla))
         if length >= 3:
-            pairs.append((ours[:length], texts[:length]))
-    if not pairs:
-        return {"lists compared": 0.0}
-    flat = [text for pair in pairs for listed in pair for text in listed]
+            for name, texts in (("by weight", weighed), ("by group", grouped), ("vanilla beam", vanilla)):
+                lists[name].append(texts[:length])
+    metrics = {"lists compared": float(len(lists["vanilla beam"]))}
+    if not metrics["lists compared"]:
+        return metrics
+    flat = sorted({text for listed in chain.from_iterable(lists.values()) for text in listed})
     own = dict(zip(flat, _own_categories(bundle, flat, labels)[0].tolist(), strict=True))
-    metrics = {"lists compared": float(len(pairs))}
-    for at, name in enumerate(("generated", "vanilla beam")):
-        lists = [pair[at] for pair in pairs]
-        total = sum(map(len, lists))
-        metrics[f"distinct categories per suggestion, {name}"] = (
-            sum(len({own[text] for text in listed}) for listed in lists) / total
+    for name, listed in lists.items():
+        total = sum(map(len, listed))
+        categories = sum(len({own[text] for text in texts}) for texts in listed)
+        words = sum(len({word for text in texts for word in text.split()}) for texts in listed)
+        metrics[f"distinct categories per suggestion, {name}"] = categories / total
+        metrics[f"distinct words per suggestion, {name}"] = words / total
+    base = metrics["distinct categories per suggestion, vanilla beam"]
+    for name in ("by weight", "by group"):
+        metrics[f"distinct categories, {name} ÷ vanilla"] = (
+            metrics[f"distinct categories per suggestion, {name}"] / base
         )
-        metrics[f"distinct words per suggestion, {name}"] = (
-            sum(len({word for text in listed for word in text.split()}) for listed in lists) / total
-        )
-    metrics["distinct categories, generated ÷ vanilla"] = (
-        metrics["distinct categories per suggestion, generated"]
-        / metrics["distinct categories per suggestion, vanilla beam"]
-    )
     return metrics
 
 
+def weighed_list(index: CompletionIndex, prefix: str) -> list[str]:
+    """What both models generated for `prefix`, the heaviest of each in turn."""
+    lists = [index.complete(prefix, _LOOKED_AT, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
+    turns = chain.from_iterable(zip_longest(*lists))
+    return list(dict.fromkeys(entry.text for entry in turns if entry is not None))
+
+
 def grouped_list(index: CompletionIndex, prefix: str) -> list[str]:
-    """What both models generated for `prefix`, the heaviest of each in turn, the best of every beam group first.
+    """The same, the best of every beam group first, at most ten.
 
     A group is what Algorithm 1 opens after its start: here, the word after `prefix`. Groups do not compete.
     """
-    lists = [index.complete(prefix, _LOOKED_AT, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
-    texts = [entry.text for entry in chain.from_iterable(zip_longest(*lists)) if entry is not None]
     opened: set[str] = set()
     first: list[str] = []
     rest: list[str] = []
-    for text in dict.fromkeys(texts):
+    for text in weighed_list(index, prefix):
         following = text[len(prefix) :].split(" ", 1)[0]
         (rest if following in opened else first).append(text)
         opened.add(following)

@@ -4,7 +4,7 @@ import pytest
 
 from core.domain import Source
 from core.retrieval.completion import Completion, build_completions
-from training.evaluation.generation import grouped_list, index_coverage, is_redundant
+from training.evaluation.generation import grouped_list, index_coverage, is_redundant, weighed_list
 
 TYPED = [Completion("red shoes", 3.0, 0, Source.HISTORY)]
 GENERATED = [
@@ -37,10 +37,11 @@ def test_the_best_of_every_beam_group_comes_first() -> None:
             Completion("red shoes women", 9.0, 0, Source.QUERY_MODEL),
             Completion("red shoes men", 8.0, 0, Source.QUERY_MODEL),
             Completion("red hat", 1.0, 1, Source.QUERY_MODEL),
-            Completion("red hat wool", 7.0, 1, Source.CATALOG_MODEL),
+            Completion("red shoes kids", 7.0, 0, Source.CATALOG_MODEL),
         ]
     )
-    assert grouped_list(index, "red ") == ["red shoes women", "red hat wool", "red shoes men", "red hat"]
+    assert weighed_list(index, "red ") == ["red shoes women", "red shoes kids", "red shoes men", "red hat"]
+    assert grouped_list(index, "red ") == ["red shoes women", "red hat", "red shoes kids", "red shoes men"]
 
 
 @pytest.mark.parametrize(
