@@ -1,66 +1,71 @@
-"""The way of a keystroke: cache, else compute within the deadline, else say that too many wait."""
+"""The way of a keystroke: cache, else index and models within the deadline; then what is this shopper's, now.
 
+The index answers within a millisecond and is asked at once. Where the models have something to add, they are asked in a
+thread, and waited for until the deadline at most: then the list is what the index gave, and what the models find late
+is kept for the next one who types this.
+"""
+
+import asyncio
 import time
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
-
-from pydantic import TypeAdapter, ValidationError
 
 from api.state import AppState, Models
 from core.domain import SuggestQuery, SuggestReply
 from core.errors import OverloadedError
+from core.services.gathered import Gathered, Now
 from core.text.normalize import normalize_prefix
-from database.repositories.events import find_recent_queries
 
-_RECENT = 10  # own queries offered in an empty box; the list has at most 20 lines
-
-_RECENT_WAIT_SECONDS = 0.05  # for events on their way to disk, usually a few milliseconds
-
-_reply = TypeAdapter(SuggestReply)
+_FINISHING_SECONDS = 0.004  # kept back of the deadline for ranking, logging and writing the reply
 
 
 async def complete(state: AppState, models: Models, query: SuggestQuery) -> SuggestReply:
-    """The suggestion list of `models`. What is the same for everybody comes from the cache if it can.
-
-    Raises OverloadedError.
-    """
-    prefix = normalize_prefix(query.prefix)
-    shared = bool(prefix) and not query.explain and not query.recent
-    key = _cache_key(models, prefix, query)
+    """The suggestion list of `models` for one keystroke, by the deadline of the settings."""
     begun = time.perf_counter()
-    deadline = begun + state.settings.suggest.max_latency_ms / 1_000
-    if shared and (cached := await _from_cache(state, key)) is not None:
+    prefix = normalize_prefix(query.prefix)
+    key = _key(models, prefix, query)
+    version = (key, query.include_products, state.live.version, state.rules.version)
+    shared = bool(prefix) and not query.explain and not query.previous
+    if shared and (finished := state.replies.get(version)) is not None:
+        state.candidates.counts.hits += 1
         state.metrics.stages("autosuggest", {"cache": (time.perf_counter() - begun) * 1_000})
-        return cached
-    reply = await state.threads.run(partial(models.suggest, query, deadline))
-    finished = time.perf_counter()
-    state.metrics.stages("autosuggest", {**reply.stage_ms, "compute": (finished - begun) * 1_000})
-    if shared and finished < deadline:  # a list cut short by a busy moment must not stay
-        ttl_seconds = state.settings.suggest.suggest_cache_ttl_seconds
-        await state.cache.put(key, _reply.dump_json(reply), ttl_seconds)
+        return finished
+    gathered = await _gathered(state, models, query, key, begun) if prefix else models.gather(query, 0.0, True)
+    now = Now(state.rules.current, state.live.index, state.live.forms, datetime.now(UTC))
+    reply = models.finish(gathered, query, now)
+    for source in reply.late:
+        state.metrics.counts[f"late_{source}"] += 1
+    state.metrics.stages("autosuggest", {**reply.stage_ms, "compute": (time.perf_counter() - begun) * 1_000})
+    if shared and gathered.complete:
+        state.replies.put(version, reply)
     return reply
 
 
-async def recent_queries(state: AppState, session_id: str, user_key: str | None) -> tuple[str, ...]:
-    """What this session, or its signed user, completed last; newest first."""
-    with suppress(OverloadedError):
-        await state.writer.flush_events(_RECENT_WAIT_SECONDS)  # a search just made is among them
-    read = partial(find_recent_queries, session_id=session_id, user_key=user_key, limit=_RECENT)
-    return tuple(await state.database.read(read))
+async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: str, begun: float) -> Gathered:
+    known = await state.candidates.known(key)
+    if known is not None:
+        return known
+    deadline = begun + state.settings.suggest.max_latency_ms / 1_000 - _FINISHING_SECONDS
+    indexed = models.gather(query, deadline, False)
+    if indexed.complete:
+        await state.candidates.keep(key, indexed)
+        return indexed
+    compute = partial(state.threads.run, partial(models.gather, query, deadline, True))
+    flight = state.candidates.computed(key, compute)
+    with suppress(TimeoutError, OverloadedError):
+        return await asyncio.wait_for(asyncio.shield(flight), max(0.0, deadline - time.perf_counter()))
+    flight.add_done_callback(_heard)
+    return replace(indexed, pool=replace(indexed.pool, late=[*indexed.pool.late, "models"]))
 
 
-def _cache_key(models: Models, prefix: str, query: SuggestQuery) -> str:
+def _heard(flight: "asyncio.Task[Gathered]") -> None:
+    """Nobody waits for it any more; that it was refused was counted."""
+    if not flight.cancelled():
+        flight.exception()
+
+
+def _key(models: Models, prefix: str, query: SuggestQuery) -> str:
     # The unit separator cannot be in a normalised prefix, so two requests never share a key by accident.
-    parts = (models.version, str(query.limit), str(query.include_products), prefix, query.category or "")
-    return "\x1f".join(parts)
-
-
-async def _from_cache(state: AppState, key: str) -> SuggestReply | None:
-    stored = await state.cache.get(key)
-    if stored is None:
-        return None
-    try:
-        return _reply.validate_json(stored)
-    except ValidationError:  # written by another release that shares this Redis
-        state.metrics.counts["unreadable_cache_entries"] += 1
-        return None
+    return "\x1f".join((models.version, str(query.limit), prefix, query.category or ""))

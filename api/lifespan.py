@@ -11,19 +11,24 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.candidates import Candidates
+from api.finished import FinishedReplies
 from api.inference import InferenceThreads
+from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.middleware import StartError
 from api.reloading import Reloader
 from api.retraining import Retraining
+from api.rules import RulesFollower
 from api.security import Gate, SessionTokens
+from api.session_context import SessionContext
 from api.state import AppState, Load
 from api.trending import Trending
 from config.keys import session_signing_key, user_hash_key
 from config.logging import configure_logging
 from config.settings import Settings
 from core.errors import CadenceError
-from database.cache import cache_from
+from database.cache import MemoryCache, shared_cache
 from database.connection import Database
 from database.identity import UserKeys
 from database.writer import EventWriter
@@ -54,7 +59,7 @@ def lifespan_of(
                 _log.debug("start failed", exc_info=error)
                 raise StartError(" ".join(str(error).split())) from error
             cadence = state["cadence"]
-            _log.info("ready", artifact_version=cadence.models.version, cache=cadence.cache.kind)
+            _log.info("ready", artifact_version=cadence.models.version, cache=cadence.candidates.kind)
             yield state
 
     return lifespan
@@ -72,8 +77,11 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
         admin_api_key=settings.security.admin_api_key,
         allow_unsigned_users=settings.security.allow_unsigned_users,
     )
-    cache = cache_from(settings)
-    stack.push_async_callback(cache.close)
+    suggest = settings.suggest
+    candidates = Candidates(
+        MemoryCache(suggest.suggest_cache_entries), shared_cache(settings), suggest.suggest_cache_ttl_seconds
+    )
+    stack.push_async_callback(candidates.close)
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
@@ -84,16 +92,23 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
     writer.start()
     stack.push_async_callback(writer.close)
 
-    trending = Trending(database, settings.suggest)
-    await trending.refresh()
+    rules = RulesFollower(database, settings.suggest.suggestion_refresh_seconds)
+    live = LiveQueries(database, settings.suggest, rules, models)
+    trending = Trending(database, settings.suggest, rules)
+    for followed in (rules, live, trending):  # the rules first: the others ask them
+        await followed.refresh()
     state = AppState(
         settings=settings,
         models=models,
         database=database,
         writer=writer,
-        cache=cache,
+        candidates=candidates,
+        replies=FinishedReplies(),
         gate=gate,
         threads=threads,
+        rules=rules,
+        live=live,
+        sessions=SessionContext(database, settings.suggest.session_context_ttl_seconds),
         trending=trending,
         metrics=metrics,
         started_at=datetime.now(UTC),
@@ -101,7 +116,8 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
     reloader, retraining = Reloader(state, load), Retraining(settings, database)
     stack.push_async_callback(retraining.close)
     stop = asyncio.Event()
-    background = [asyncio.create_task(trending.keep_fresh(stop)), asyncio.create_task(reloader.keep_following(stop))]
+    background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in (rules, live, trending)]
+    background.append(asyncio.create_task(reloader.keep_following(stop)))
 
     async def stop_background() -> None:
         stop.set()

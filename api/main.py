@@ -10,7 +10,7 @@ from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
 from api.models import load_models
-from api.routes import admin, autosuggest, engagement, health, jobs, page, search, sessions
+from api.routes import admin, autosuggest, engagement, health, jobs, page, rules, search, sessions
 from api.state import Load
 from config.settings import Settings
 
@@ -27,7 +27,7 @@ def create_app(settings: Settings, load: Load = load_models) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    for resource in (autosuggest, search, engagement, sessions, health, admin, jobs, page):
+    for resource in (autosuggest, search, engagement, sessions, health, admin, jobs, rules, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
 

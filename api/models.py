@@ -1,5 +1,7 @@
 """From published artifacts to the two flows that serve them."""
 
+from datetime import datetime
+
 from api.state import Models
 from config.settings import Settings
 
@@ -14,6 +16,8 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model, version)
     suggest, search = SuggestService(bundle), SearchService(bundle)
 
+    cut = bundle.manifest.get("learnt_before")
+
     def warm_up() -> None:
         suggest.warm_up()
         search.warm_up()
@@ -22,7 +26,11 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         version=bundle.version,
         manifest=bundle.manifest,
         has_catalog=bundle.has_catalog,
-        suggest=suggest.suggest,
+        gather=suggest.gather,
+        finish=suggest.finish,
         search=search.search,
         warm_up=warm_up,
+        is_known=suggest.is_known,
+        finds=suggest.finds,
+        learnt_before=datetime.fromisoformat(cut) if cut else None,
     )

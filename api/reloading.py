@@ -105,6 +105,7 @@ class Reloader:
     def _swap(self, models: Models) -> Swap:
         swap = Swap(self._state.models.version, models.version)
         self._state.models = models
+        self._state.live.follow(models)
         self._seen = artifacts.current_mark(self._folder)
         _log.info("version swapped", before=swap.before, after=swap.after)
         return swap

@@ -4,13 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.candidates import Candidates
+from api.finished import FinishedReplies
 from api.inference import InferenceThreads
+from api.live_queries import LiveQueries
 from api.metrics import Metrics
+from api.rules import RulesFollower
 from api.security import Gate
+from api.session_context import SessionContext
 from api.trending import Trending
 from config.settings import Settings
 from core.domain import SearchQuery, SearchReply, SuggestQuery, SuggestReply
-from database.cache import Cache
+from core.services.gathered import Gathered, Now
 from database.connection import Database
 from database.writer import EventWriter
 
@@ -22,9 +27,13 @@ class Models:
     version: str
     manifest: Mapping[str, object]
     has_catalog: bool
-    suggest: Callable[[SuggestQuery, float], SuggestReply]  # (query, deadline in time.perf_counter() seconds)
+    gather: Callable[[SuggestQuery, float, bool], Gathered]  # (query, deadline of time.perf_counter(), ask the models)
+    finish: Callable[[Gathered, SuggestQuery, Now], SuggestReply]
     search: Callable[[SearchQuery], SearchReply]
     warm_up: Callable[[], None]
+    is_known: Callable[[str], bool]  # whether a normalised query was completed before the version was made
+    finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
+    learnt_before: datetime | None  # searches that are earlier are part of the version
 
 
 Load = Callable[[Settings, str | None], Models]
@@ -39,9 +48,13 @@ class AppState:
     models: Models
     database: Database
     writer: EventWriter
-    cache: Cache
+    candidates: Candidates
+    replies: FinishedReplies
     gate: Gate
     threads: InferenceThreads
+    rules: RulesFollower
+    live: LiveQueries
+    sessions: SessionContext
     trending: Trending
     metrics: Metrics
     started_at: datetime

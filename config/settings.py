@@ -90,6 +90,21 @@ class SuggestSettings(_Group):
         ge=1,
         description="different shoppers that must have searched a query before others see it: protects a lone one",
     )
+    suggestion_refresh_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="seconds between two looks for new searches and rules, a millisecond each: so all see them at once",
+    )
+    suggestion_half_life_days: float = Field(
+        default=14.0,
+        gt=0,
+        description="days after which a live search counts half: a fashion passes in weeks, a season stays",
+    )
+    session_context_ttl_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="seconds until a session's own searches are read anew: other workers took some of them",
+    )
     trending_window_seconds: float = Field(
         default=7 * 86_400.0,
         gt=0,

@@ -44,10 +44,14 @@ class QueryRow:
 
 @dataclass(frozen=True, slots=True)
 class WeightedQuery:
-    """A distinct query with how often shoppers completed it."""
+    """A distinct query with how often shoppers completed it.
+
+    `recent`: the same with older completions counting less, as of the newest one; None where no time is known.
+    """
 
     text: str
     weight: float
+    recent: float | None = None
 
 
 class Action(StrEnum):
@@ -117,13 +121,22 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousQuery:
+    """A query that this session, or its user, completed before."""
+
+    text: str  # normalised
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SuggestQuery:
     """What one keystroke asks for."""
 
     prefix: str
     limit: int = 10
     category: str | None = None  # display name of a (pseudo-)category; None: no constraint
-    recent: tuple[str, ...] = ()  # own completed queries, newest first
+    recent: tuple[str, ...] = ()  # own completed queries, newest first, for an empty box
+    previous: tuple[PreviousQuery, ...] = ()  # the same with their times, as context of what is typed
     trending: tuple[str, ...] = ()  # best first
     include_products: int = 0
     explain: bool = False
@@ -148,6 +161,8 @@ class SuggestReply:
     suggestions: tuple[Suggestion, ...]
     product_ids: tuple[str, ...]  # cards for the best suggestion, best first
     stage_ms: Mapping[str, float]  # wall time of each stage
+    personalized: bool = False  # the shopper's earlier queries had a say
+    late: tuple[str, ...] = ()  # sources left out because the time was up
 
 
 class SortOrder(StrEnum):

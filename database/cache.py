@@ -1,4 +1,4 @@
-"""The cache of suggestion lists: in this process, or in Redis shared by all workers.
+"""Caches of what was gathered for a keystroke: in this process, and in Redis shared by all workers.
 
 Both keep the promises of `core.ports.CandidateCache` and pass one suite of tests.
 """
@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -14,6 +15,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from config.settings import Settings
+
+T = TypeVar("T")
 
 _NAMESPACE = "cadence:candidates:"
 RETRY_SECONDS = 1.0  # pause after a failure: an absent Redis costs one timeout a second, not one per keystroke
@@ -28,7 +31,7 @@ class CacheCounts:
     failures: int = 0
 
 
-class MemoryCache:
+class MemoryCache(Generic[T]):
     """At most `max_entries` values; the least recently used goes first. `clock` gives seconds and never goes back."""
 
     kind = "memory"
@@ -37,19 +40,19 @@ class MemoryCache:
         self.counts = CacheCounts()
         self._max_entries = max_entries
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()  # key → (expires at, value)
+        self._entries: OrderedDict[str, tuple[float, T]] = OrderedDict()  # key → (expires at, value)
 
-    async def get(self, key: str) -> bytes | None:
-        expires, value = self._entries.get(key, (0.0, b""))
-        if key not in self._entries or expires <= self._clock():
+    async def get(self, key: str) -> T | None:
+        entry = self._entries.get(key)
+        if entry is None or entry[0] <= self._clock():
             self._entries.pop(key, None)
             self.counts.misses += 1
             return None
         self._entries.move_to_end(key)
         self.counts.hits += 1
-        return value
+        return entry[1]
 
-    async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
+    async def put(self, key: str, value: T, ttl_seconds: float) -> None:
         self._entries[key] = (self._clock() + ttl_seconds, value)
         self._entries.move_to_end(key)
         if len(self._entries) > self._max_entries:
@@ -118,11 +121,8 @@ class RedisCache:
         self._resume_at = self._clock() + RETRY_SECONDS
 
 
-Cache = MemoryCache | RedisCache
-
-
-def cache_from(settings: Settings) -> Cache:
-    """The shared cache where REDIS_URL is set, else one for this worker."""
+def shared_cache(settings: Settings) -> RedisCache | None:
+    """The cache that all workers share, where REDIS_URL is set."""
     if settings.storage.redis_url:
         return RedisCache(settings.storage.redis_url, settings.storage.redis_timeout_ms / 1_000)
-    return MemoryCache(settings.suggest.suggest_cache_entries)
+    return None

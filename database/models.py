@@ -106,7 +106,7 @@ query_log = Table(
     Column("normalized", Text, nullable=False, index=True),
     Column("count", Integer, nullable=False),
     Column("relevance", Float),  # set: a judged pair, no click and no popularity
-    Column("occurred_at", UtcDateTime),
+    Column("occurred_at", UtcDateTime, index=True),
     Column("user_key", String(64)),
     Column("session_id", Text),
     Column("product_id", Text),
@@ -134,6 +134,7 @@ events = Table(
     Index(None, "user_key", "occurred_at"),
     Index(None, "session_id", "occurred_at"),
     Index(None, "action", "occurred_at"),
+    Index(None, "action", "received_at"),  # what arrived since the last look (live_searches.py)
 )
 
 sessions = Table(
@@ -179,4 +180,17 @@ jobs = Table(
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Index(None, "kind", "state"),
+)
+
+suggestion_rules = Table(
+    "suggestion_rules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),  # block | pin
+    Column("text", Text, nullable=False),  # normalised: the query, or the words that must occur
+    Column("match", String(16)),  # of a block: exact | contains
+    Column("prefix", Text),  # of a pin: where typing must have begun; null: anywhere that the text completes
+    Column("position", Integer),  # of a pin, 1-based
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # an id is never used again: (greatest id, number of rows) then names the content
 )

@@ -27,7 +27,7 @@ from core import artifacts
 from core.domain import Source, WeightedQuery
 from core.errors import CadenceError
 from core.language_model.dynamic_beam import DynamicBeam
-from core.retrieval.completion import build_completions
+from core.retrieval.completions import build_completions
 from core.retrieval.storage import load_completions, save_completions
 from core.services.bundle import COMPLETIONS
 from core.text.embedding import Encoder

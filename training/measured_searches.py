@@ -16,7 +16,7 @@ from config.settings import Settings
 from core.domain import WeightedQuery
 from core.evaluation.metrics import reciprocal_rank, success_at
 from core.language_model.corpus import is_held_out
-from core.retrieval.completion import build_completions
+from core.retrieval.completions import build_completions
 from core.services.bundle import Bundle
 from core.services.suggest import SuggestService
 from database.connection import Database

@@ -6,10 +6,11 @@ A run is named by a fingerprint of everything it depends on, and works below `<h
 again, it takes up what is there; when a published version carries the fingerprint, there is nothing to do.
 """
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,11 +28,21 @@ from core.language_model.config import PRESETS, Preset
 from core.language_model.corpus import HELD_OUT_AT_MOST, Line, is_held_out
 from core.language_model.gru_mn import GruMn
 from core.language_model.stored_corpus import CORPUS, save_lines
-from core.retrieval.completion import build_completions
+from core.retrieval.completions import build_completions
 from core.retrieval.storage import save_completions, save_products
-from core.services.bundle import CATALOG_MODEL, COMPLETIONS, PRODUCTS, QUERY_MODEL
+from core.services.blend import Blend
+from core.services.bundle import (
+    BLEND,
+    CATALOG_MODEL,
+    COMPLETIONS,
+    FORMS,
+    PRODUCTS,
+    QUERY_MODEL,
+    load_prepared,
+)
 from core.text.embedding import Encoder, FloatArray, embed_cached
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
+from training.blend_fitting import fit_blend
 from training.corpora import Cleaning, Corpora, build_corpora, encoded
 from training.fit import save_model
 from training.generation.gates import by_meaning
@@ -39,21 +50,14 @@ from training.generation.index import completions
 from training.generation.run import GeneratedQuery, GenerationPlan, run_generation
 from training.plots import plot_curve
 from training.progress import Steps
+from training.shop_data import ShopData
 from training.train_language_model import TrainedModel, plan_from, train
 from training.word_vectors import word_vectors
 
 CLEANING = Cleaning()  # the steps that won on held-out queries; see LOG.md
-_SMALL_VOCABULARY = 2_000  # distinct words; below, no word is rare
+_SMALL_VOCABULARY = 6_000  # distinct words; below, no word is rare
 _TITLE_WEIGHT = 0.25  # of a title's word beside a query's, as evidence of the category of what is typed
 _ALIAS_SHARE = 0.1  # a shop's category stands for the clusters that hold this share of its products
-
-
-@dataclass(frozen=True, slots=True)
-class ShopData:
-    """Everything that is learnt from, in a fixed order."""
-
-    products: Sequence[Product]
-    queries: Sequence[WeightedQuery]
 
 
 class Pipeline:
@@ -116,6 +120,7 @@ class Pipeline:
                 np.save(prepared / "product_categories.npy", clustering.labels)
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
+        blend = self._fit_blend(prepared, data, encoder)
         version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
         manifest = {
             **(facts or {}),
@@ -132,6 +137,7 @@ class Pipeline:
             },
             "cleaning": asdict(CLEANING),
             "generation": report,
+            "blend": blend.as_dict(),
             "metrics": _metrics(catalog_model, query_model) | {"category_noise_share": clustering.noise_share},
         }
         with self._steps.step(f"Publishing {version}"):
@@ -209,6 +215,8 @@ class Pipeline:
             return None
         titles = name == CATALOG_MODEL
         plan = plan_from(PRESETS[self._preset], vocabulary, titles=titles, lines=len(training), seed=self._seed)
+        if not titles and initial is None:  # it learns everything, not only how queries differ from titles
+            plan = dataclasses.replace(plan, learning_rate=PRESETS[self._preset].learning_rate)
         with self._steps.step(f"Training the {'catalogue' if titles else 'query'} model") as update:
             return train(plan, vocabulary, training, held_out[:HELD_OUT_AT_MOST], work / name, update, initial, vectors)
 
@@ -226,6 +234,16 @@ class Pipeline:
             index = build_completions(completions(prepared, known, generated))
             save_completions(index, prepared / COMPLETIONS)
         return generated, report.counts
+
+    def _fit_blend(self, prepared: Path, data: ShopData, encoder: Encoder) -> Blend:
+        """The blend of sources for this shop, beside the spellings that lists are shown in, in `prepared`."""
+        (prepared / FORMS).write_text(json.dumps(dict(data.forms), ensure_ascii=False), encoding="utf-8")
+        (prepared / BLEND).write_text(json.dumps(Blend().as_dict()), encoding="utf-8")
+        with self._steps.step("Fitting the blend") as update:
+            bundle = load_prepared(prepared, encoder.name)
+            blend = fit_blend(bundle, data.queries, PRESETS[self._preset].blend_examples, self._seed, update)
+            (prepared / BLEND).write_text(json.dumps(blend.as_dict(), indent=1), encoding="utf-8")
+        return blend
 
     def _write_categories(
         self, folder: Path, data: ShopData, corpora: Corpora, clustering: Clustering, vocabulary: Vocabulary

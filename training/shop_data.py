@@ -1,7 +1,7 @@
 """What a shop's database holds to learn from, and the names under which a version of it is published."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from config.settings import Settings
@@ -40,7 +40,9 @@ async def wanted_version(
         training = TrainingQueryRepository(session, settings.suggest.suggestion_min_shoppers)
         searches = await training.searches_digest(before)
         newest = await training.newest(1)
-    sources = [
+    half_life = settings.suggest.suggestion_half_life_days
+    sources = [f"half-life {half_life}"]
+    sources += [
         f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports if entry.kind != "events"
     ]
     model = settings.models.embedding_model
@@ -52,11 +54,20 @@ async def wanted_version(
     return WantedVersion(files, fingerprint(sources, products, queries, preset, model, seed, limit), facts)
 
 
-async def read_shop(
-    database: Database, settings: Settings, before: datetime | None = None
-) -> tuple[list[Product], list[WeightedQuery]]:
-    """Products and queries, each in a fixed order. `before` as in `wanted_version`."""
+@dataclass(frozen=True, slots=True)
+class ShopData:
+    """Everything that is learnt from, in a fixed order. `forms`: normalised query → as shoppers mostly write it."""
+
+    products: Sequence[Product]
+    queries: Sequence[WeightedQuery]
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read_shop(database: Database, settings: Settings, before: datetime | None = None) -> ShopData:
+    """What the database holds. `before` as in `wanted_version`."""
+    suggest = settings.suggest
     async with database.reading() as session:
         products = [product async for batch in ProductRepository(session).stream() for product in batch]
-        training = TrainingQueryRepository(session, settings.suggest.suggestion_min_shoppers)
-        return products, await training.weighted(before)
+        training = TrainingQueryRepository(session, suggest.suggestion_min_shoppers)
+        queries = await training.weighted(before, suggest.suggestion_half_life_days)
+        return ShopData(products, queries, await QueryLogRepository(session).forms())

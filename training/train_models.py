@@ -77,13 +77,13 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
                 steps.say("shoppers have searched since: POST /admin/retrain or --searches learns from that")
             return
         # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
-        from training.pipeline import Pipeline, ShopData
+        from training.pipeline import Pipeline
 
-        products, queries = await read_shop(database, settings)
+        data = await read_shop(database, settings)
     finally:
         await database.dispose()
     pipeline = Pipeline(home, options.preset, settings.models.embedding_model, steps, options.seed)
-    pipeline.run(ShopData(products, queries), wanted.fingerprint, wanted.facts)
+    pipeline.run(data, wanted.fingerprint, wanted.facts)
 
 
 if __name__ == "__main__":

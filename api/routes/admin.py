@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends
 
+from api.candidates import Candidates
 from api.dependencies import State, require_operator
 from api.errors import problem_responses
-from api.schemas.operations import CacheStats, DataStats, ModelStats, StatsResponse
+from api.schemas.operations import CacheStats, DataStats, LiveStats, ModelStats, StatsResponse
 from core import artifacts
-from database.cache import CacheCounts
 from database.connection import Database
 from database.repositories.events import EventRepository
 from database.repositories.lists import ListRepository
@@ -29,7 +29,7 @@ async def stats(state: State) -> StatsResponse:
         endpoints=metrics.endpoints(),
         stages=metrics.stage_summaries(),
         pending_inference=state.threads.pending,
-        cache=_cache(state.cache.kind, state.cache.counts),
+        cache=_cache(state.candidates),
         models=ModelStats(
             version=models.version,
             catalog=models.has_catalog,
@@ -40,17 +40,24 @@ async def stats(state: State) -> StatsResponse:
         data=await _data(state.database),
         trending_queries=len(state.trending.queries),
         lists_dropped=state.writer.lists_dropped,
-        degraded={**metrics.counts, "search_events_lost": state.writer.events_lost},
+        degraded={
+            **metrics.counts,
+            "search_events_lost": state.writer.events_lost,
+            "unreadable_cache_entries": state.candidates.unreadable,
+            "sessions_not_read": state.sessions.failures,
+        },
+        live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
     )
 
 
-def _cache(kind: str, counts: CacheCounts) -> CacheStats:
+def _cache(candidates: Candidates) -> CacheStats:
+    counts = candidates.counts
     lookups = counts.hits + counts.misses
     return CacheStats(
-        kind=kind,
+        kind=candidates.kind,
         hits=counts.hits,
         misses=counts.misses,
-        failures=counts.failures,
+        failures=candidates.failures,
         hit_rate=counts.hits / lookups if lookups else None,
     )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from api.cards import cards_below_suggestion, products_by_id
-from api.completion import complete, recent_queries
+from api.completion import complete
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, SuggestionItem
@@ -26,6 +26,8 @@ async def autosuggest(
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
     models = state.models
+    may_know = body.include_personalization and (body.session_id or caller.user_key)
+    previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
     reply = await complete(
         state,
         models,
@@ -33,7 +35,8 @@ async def autosuggest(
             prefix=body.query_prefix,
             limit=body.max_suggestions,
             category=body.category,
-            recent=await recent_queries(state, caller.session_id, caller.user_key) if nothing_typed else (),
+            recent=tuple(query.text for query in previous) if nothing_typed else (),
+            previous=() if nothing_typed else previous,
             trending=state.trending.queries if nothing_typed else (),
             include_products=body.include_products,
             explain=body.explain,
@@ -59,7 +62,7 @@ async def autosuggest(
         cards["products"] = cards_below_suggestion(reply.product_ids, known)
     return AutosuggestResponse(
         suggestions=[suggestion.text for suggestion in reply.suggestions],
-        personalized=False,
+        personalized=reply.personalized,
         response_time_ms=(time.perf_counter() - begun) * 1_000,
         session_id=caller.session_id,
         request_id=request_id,

@@ -17,7 +17,7 @@ from api.schemas.engagement import (
     EngagementResponse,
 )
 from api.state import AppState
-from core.domain import Engagement
+from core.domain import Action, Engagement
 from database.writer import Appended
 
 router = APIRouter(prefix="/engagement", tags=["storefront"])
@@ -32,6 +32,8 @@ async def engagement(body: EngagementRequest, state: State, authorization: Autho
     """Store one event. Repeating it with the same `event_id` changes nothing; another event under that id is a 409."""
     event = _event(state, authorization, body, prefix="")
     new, known = await asyncio.gather(state.writer.append(event), _known_items(state, [event]))
+    if new:
+        _note_completed(state, event)
     return _response(event, Appended.NEW if new else Appended.DUPLICATE, known)
 
 
@@ -44,6 +46,9 @@ async def engagement_batch(
         _event(state, authorization, one, prefix=f"events.{position}.") for position, one in enumerate(body.events)
     ]
     outcomes, known = await asyncio.gather(state.writer.append_many(events), _known_items(state, events))
+    for event, outcome in zip(events, outcomes, strict=True):
+        if outcome is Appended.NEW:
+            _note_completed(state, event)
     results = [_response(event, outcome, known) for event, outcome in zip(events, outcomes, strict=True)]
     return EngagementBatchResponse(success=all(result.success for result in results), results=results)
 
@@ -70,6 +75,11 @@ def _event(state: AppState, authorization: str | None, body: EngagementRequest, 
         request_id=body.request_id,
         additional_data=body.additional_data,
     )
+
+
+def _note_completed(state: AppState, event: Engagement) -> None:
+    if event.action in (Action.SEARCH, Action.SUGGESTION_CLICK) and event.query and event.session_id:
+        state.sessions.note(event.session_id, event.user_key, event.query, event.occurred_at)
 
 
 def _bad_time(prefix: str, what: str) -> ProblemError:

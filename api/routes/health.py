@@ -20,14 +20,14 @@ async def health() -> HealthResponse:
 async def ready(state: State, response: Response) -> ReadyResponse:
     """Whether requests can be answered, and the state of each part. A lost cache alone is no reason to say no."""
     database_ready = await _answers(state.database)
-    cache_ready = await state.cache.available()
+    cache_ready = await state.candidates.available()
     if not database_ready:
         response.status_code = 503
     return ReadyResponse(
         ready=database_ready,
         models=ModelsState(state="ready", version=state.models.version, catalog=state.models.has_catalog),
         database=DatabaseState(state="ready" if database_ready else "unavailable"),
-        cache=CacheState(state="ready" if cache_ready else "unavailable", kind=state.cache.kind),
+        cache=CacheState(state="ready" if cache_ready else "unavailable", kind=state.candidates.kind),
     )
 
 

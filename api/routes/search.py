@@ -66,6 +66,7 @@ def _record_completed_query(state: AppState, request_id: str, caller: Caller, te
         query=text,
         request_id=request_id,
     )
+    state.sessions.note(caller.session_id, caller.user_key, text, event.occurred_at)
     try:
         state.writer.append_soon(event)
     except OverloadedError:

@@ -58,6 +58,11 @@ class DataStats(ResponseBody):
     shown_lists: int
 
 
+class LiveStats(ResponseBody):
+    learnt: int = Field(description="queries learnt since the served version was made")
+    refused: dict[str, int] = Field(description="queries of enough shoppers that are not learnt, by reason")
+
+
 class StatsResponse(ResponseBody):
     uptime_seconds: float
     requests_total: int
@@ -70,4 +75,5 @@ class StatsResponse(ResponseBody):
     data: DataStats
     trending_queries: int
     lists_dropped: int
+    live_queries: LiveStats
     degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

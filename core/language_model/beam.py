@@ -5,6 +5,7 @@ probabilities. The search is *anytime*: it looks at the clock before each step a
 deadline passes, since a thread cannot be stopped from outside.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,14 +51,16 @@ def beam_search(
     width: int,
     limit: int,
     max_steps: int,
+    floor: float = -math.inf,
     deadline: float = float("inf"),
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Hypothesis]:
     """The best finished hypotheses, at most `limit`, by falling log probability.
 
-    `root_scores` `(N,)` is the log weight of each row of `first`. Stops when `limit` finished hypotheses beat every
-    live one (scores only fall), after `max_steps` tokens, or at `deadline` (in the clock's seconds). Ties are broken
-    by order of arrival, so equal inputs give equal lists.
+    `root_scores` `(N,)` is the log weight of each row of `first`. What has fallen below `floor`, or below `limit`
+    finished ones, is given up, since scores only fall: that changes nothing among the best `limit` above the floor.
+    Ends when nothing is left, after `max_steps` tokens, or at `deadline` (in the clock's seconds). Ties are broken by
+    order of arrival, so equal inputs give equal lists.
     """
     if width < 1 or limit < 1 or max_steps < 1:
         raise ValueError("width, limit and max_steps must be at least 1")
@@ -73,12 +76,10 @@ def beam_search(
         for row, total in zip(rows[ended], totals[ended], strict=True):
             finished.append(Hypothesis(paths[row], float(total), roots[row]))
         finished = sorted(finished, key=lambda hypothesis: -hypothesis.log_prob)[:limit]
-        rows, tokens, scores = rows[~ended], tokens[~ended], totals[~ended]
-        if not len(rows) or length == max_steps:
-            break
-        if len(finished) == limit and finished[-1].log_prob >= scores.max():
-            break
-        if clock() >= deadline:
+        hopeless = max(floor, finished[-1].log_prob if len(finished) == limit else -math.inf)
+        live = ~ended & (totals > hopeless)
+        rows, tokens, scores = rows[live], tokens[live], totals[live]
+        if not len(rows) or length == max_steps or clock() >= deadline:
             break
         paths = [(*paths[row], int(token)) for row, token in zip(rows, tokens, strict=True)]
         roots = [roots[row] for row in rows]

@@ -69,6 +69,7 @@ class PresetSizes:
     max_title_lines: int  # per epoch, drawn anew each time
     eval_every_lines: int
     generation_starts: int  # of offline generation
+    blend_examples: int  # prefixes that the blend of suggestion sources is fitted on
 
     def config(self, *, input_size: int, output_size: int, categories: int, titles: bool) -> GruMnConfig:
         return GruMnConfig(
@@ -93,6 +94,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         batch_size=64, learning_rate=4e-3, query_learning_rate=4e-3, title_word_dropout=0.1, query_word_dropout=0.0,
         query_epochs=5, title_epochs=5,
         max_query_lines=30_000, max_title_lines=10_000, eval_every_lines=10_000, generation_starts=200,
+        blend_examples=300,
     ),
     # Minutes on two cores, served within a keystroke's budget.
     "small": PresetSizes(
@@ -101,7 +103,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         batch_size=64, learning_rate=8e-3, query_learning_rate=1.5e-3, title_word_dropout=0.3, query_word_dropout=0.1,
         query_epochs=12,
         title_epochs=3, max_query_lines=120_000, max_title_lines=60_000, eval_every_lines=30_000,
-        generation_starts=500,
+        generation_starts=500, blend_examples=1_500,
     ),
     # Paper §5.1: 3 layers 2000/1500/1000, attention 1000/750/500 (queries) and 500/375/250 (titles), context 500,
     # batch 128, Adam. "Dropout 0.8" is read as the share kept. For a GPU.
@@ -111,6 +113,6 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         softmax_samples=8_192, batch_size=128, learning_rate=1e-3, query_learning_rate=5e-4, title_word_dropout=0.2,
         query_word_dropout=0.1, query_epochs=20, title_epochs=10,
         max_query_lines=100_000_000, max_title_lines=10_000_000, eval_every_lines=500_000,
-        generation_starts=200_000,
+        generation_starts=200_000, blend_examples=10_000,
     ),
 }  # fmt: skip

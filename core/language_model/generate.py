@@ -1,5 +1,12 @@
-"""Queries generated from what is typed: category constraint, half-typed word, cached state, beam search."""
+"""Queries generated from what is typed: category constraint, half-typed word, beam search over cached nodes.
 
+A *node* is what one category's model knows after some words: its state, and the most probable next words with their
+log probabilities. Nodes are kept, those that the beam passed through as well as those that were typed. A word that is
+finished was mostly foreseen by the beam, so the next keystroke reads it from the cache; what nobody foresaw costs one
+model step, and a keystroke that only narrows the half-typed word costs none.
+"""
+
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,9 +19,15 @@ from core.language_model.beam import END, Expansion, Hypothesis, IntArray, beam_
 from core.language_model.decoder import Decoder, DecoderState, log_softmax, stack
 from core.text.vocabulary import Vocabulary
 
+FloatArray = npt.NDArray[np.float32]
+
 _FIRST_CHOICES = 256  # candidates kept for the half-typed word
 _MERGED_AWAY = 4  # hypotheses more than asked for: the same text may come from several categories
-_CACHED_STATES = 5_000  # ~10 kB each at the small preset
+_CACHED_NODES = 6_000  # ~12 kB each at the small preset
+_FOLLOWERS = 24  # next tokens kept of a node: a beam of width b takes at most b of them, wider ones keep more
+
+_Key = tuple[int, tuple[int, ...]]
+"""Category and the tokens read after its begin token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +39,27 @@ class Generated:
     category: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Followers:
+    """The most probable next tokens of a node, `tokens` and `log_probs` both `(C,)`, in no order."""
+
+    tokens: IntArray
+    log_probs: FloatArray
+
+
+@dataclass(slots=True)
+class _Node:
+    """One row of state; its followers once they were asked for."""
+
+    state: DecoderState
+    followers: _Followers | None = None
+
+
+_Path = tuple[_Key, _Node]
+
+
 class QueryGenerator:
-    """One language model bound to its vocabulary. Thread-safe; the states of typed words are cached."""
+    """One language model bound to its vocabulary. Thread-safe; nodes are cached, the least recently used go first."""
 
     def __init__(self, decoder: Decoder, vocabulary: Vocabulary, shortlists: IntArray, max_words: int = 8) -> None:
         """`shortlists` `(K, S)`: the words that each category may continue with.
@@ -41,9 +73,10 @@ class QueryGenerator:
         for category, listed in enumerate(shortlists):
             eos = np.array([vocabulary.eos_id(category)], np.int64)
             self._choices[category] = np.concatenate([eos, listed])
-        self._states: OrderedDict[tuple[int, tuple[int, ...]], DecoderState] = OrderedDict()
+        self._nodes: OrderedDict[_Key, _Node] = OrderedDict()
         self._lock = threading.Lock()
-        self.steps = 0  # model steps taken for typed words, for tests and metrics
+        self.reading_steps = 0  # model steps taken to read typed words
+        self.beam_steps = 0  # model steps taken to look ahead
         rare = np.array(vocabulary.rare_counts, np.float32)
         self._rare_log_share = np.log(rare / rare.sum()) if len(rare) else rare
 
@@ -56,82 +89,99 @@ class QueryGenerator:
         limit: int,
         width: int,
         max_new_words: int = 4,
+        floor: float = 0.0,
         deadline: float = float("inf"),
     ) -> list[Generated]:
         """Continuations of `words` and the half-typed word `half` (empty: a new word begins), best first.
 
         `categories` are `(id, weight)` with weights summing to 1. Probabilities are conditional on the prefix, so
-        they sum to at most 1 over all continuations. Empty when no known word starts with `half`.
+        they sum to at most 1 over all continuations; those below `floor` under each of the categories are not looked
+        for. Empty when no known word starts with `half`.
         """
         if not categories:
             return []
         new_words = max(1, min(max_new_words, self._max_words - len(words)))
         tokens = tuple(self._vocabulary.encode(words[-self._max_words :]))  # the nearest words say what comes next
-        state = self.read(tokens, [category for category, _ in categories])
-        first = self._first(state, half)
+        roots = self._read(tokens, [category for category, _ in categories])
+        first = self._after_space(roots, width) if not half else self._half_typed(roots, half)
         if first is None:
             return []
-        weights = np.log(np.array([weight for _, weight in categories], np.float32))
+
+        def step(paths: Sequence[_Path], rows: IntArray, following: IntArray) -> Expansion[Sequence[_Path]]:
+            return self._followed([paths[row] for row in rows], following, width)
+
         found = beam_search(
             first,
-            weights,
-            self._step,
+            np.log(np.array([weight for _, weight in categories], np.float32)),
+            step,
             width=width,
             limit=limit + _MERGED_AWAY,
             max_steps=new_words + 1,
+            floor=math.log(floor) if floor > 0 else -math.inf,
             deadline=deadline,
         )
         return self._merge(words, [category for category, _ in categories], found)[:limit]
 
     def read(self, tokens: tuple[int, ...], categories: Sequence[int]) -> DecoderState:
         """The state after the begin token and `tokens`, one row per category; only what is new is computed."""
-        with self._lock:
-            known = min(self._longest_known(category, tokens) for category in categories)
-            cached = [self._states.get((category, tokens[:known])) for category in categories] if known >= 0 else []
-            for category, state in zip(categories, cached, strict=False):
-                if state is not None:
-                    self._states.move_to_end((category, tokens[:known]))
-        ids = np.array(categories, np.int64)
-        if known < 0 or any(state is None for state in cached):
-            bos = np.array([self._vocabulary.bos_id(category) for category in categories], np.int64)
-            state, known = self._decoder.start(ids, bos), 0
-            self.steps += 1
-            self._remember(state, categories, ())
-        else:
-            state = stack([part for part in cached if part is not None])
-        for length in range(known, len(tokens)):
-            state = self._decoder.advance(state, np.full(len(categories), tokens[length], np.int64))
-            self.steps += 1
-            self._remember(state, categories, tokens[: length + 1])
-        return state
+        return stack([node.state for _, node in self._read(tokens, categories)])
 
-    def end_probability(self, state: DecoderState) -> npt.NDArray[np.float32]:
+    def end_probability(self, state: DecoderState) -> FloatArray:
         """p(end of query) `(N,)` after what the rows of `state` have read, over the whole vocabulary."""
         ends = np.array([self._vocabulary.eos_id(category) for category in state.category.tolist()])
-        result: npt.NDArray[np.float32] = np.exp(self._decoder.log_probs(state)[np.arange(len(ends)), ends])
+        result: FloatArray = np.exp(self._decoder.log_probs(state)[np.arange(len(ends)), ends])
         return result
 
-    def _longest_known(self, category: int, tokens: tuple[int, ...]) -> int:
-        for length in range(len(tokens), -1, -1):
-            if (category, tokens[:length]) in self._states:
-                return length
-        return -1
+    def _read(self, tokens: tuple[int, ...], categories: Sequence[int]) -> list[_Path]:
+        length, known = len(tokens), self._known([(category, tokens) for category in categories])
+        while length and not all(known):
+            length -= 1
+            known = self._known([(category, tokens[:length]) for category in categories])
+        paths = []
+        if not all(known):
+            ids = np.array(categories, np.int64)
+            bos = np.array([self._vocabulary.bos_id(category) for category in categories], np.int64)
+            self.reading_steps += 1
+            paths = self._remember([(category, ()) for category in categories], self._decoder.start(ids, bos))
+        else:
+            paths = [
+                ((category, tokens[:length]), node) for category, node in zip(categories, known, strict=True) if node
+            ]
+        for token in tokens[length:]:
+            self.reading_steps += 1
+            paths = self._advanced(paths, [token] * len(paths))
+        return paths
 
-    def _remember(self, state: DecoderState, categories: Sequence[int], tokens: tuple[int, ...]) -> None:
+    def _known(self, keys: Sequence[_Key]) -> list[_Node | None]:
         with self._lock:
-            for row, category in enumerate(categories):
-                self._states[category, tokens] = state.take(np.array([row]))
-                self._states.move_to_end((category, tokens))
-            while len(self._states) > _CACHED_STATES:
-                self._states.popitem(last=False)
+            for key in keys:
+                if key in self._nodes:
+                    self._nodes.move_to_end(key)
+            return [self._nodes.get(key) for key in keys]
 
-    def _first(self, state: DecoderState, half: str) -> Expansion[DecoderState] | None:
-        """Candidates for the half-typed word, renormalised over all that start with it."""
-        if not half:
-            expansion = self._expand(state)
-            log_probs = expansion.log_probs.copy()
-            log_probs[:, 0] = -np.inf  # ending here would give back what is typed
-            return Expansion(log_softmax(log_probs), expansion.tokens, state)
+    def _advanced(self, paths: Sequence[_Path], tokens: Sequence[int]) -> list[_Path]:
+        """The nodes one token further, computed in one step."""
+        state = self._decoder.advance(stack([node.state for _, node in paths]), np.array(tokens, np.int64))
+        return self._remember([_longer(key, token) for (key, _), token in zip(paths, tokens, strict=True)], state)
+
+    def _remember(self, keys: Sequence[_Key], state: DecoderState) -> list[_Path]:
+        paths = [(key, _Node(state.take(np.array([row])))) for row, key in enumerate(keys)]
+        with self._lock:
+            self._nodes.update(paths)
+            while len(self._nodes) > _CACHED_NODES:
+                self._nodes.popitem(last=False)
+        return paths
+
+    def _after_space(self, roots: list[_Path], width: int) -> Expansion[Sequence[_Path]]:
+        """What may follow complete words. Ending here would give back what is typed, so that is left out."""
+        expansion = self._followers(roots, width)
+        log_probs = np.where(expansion.tokens == END, np.float32(-np.inf), expansion.log_probs)
+        ends = np.exp(np.where(expansion.tokens == END, expansion.log_probs, -np.inf).max(1, keepdims=True))
+        return Expansion(log_probs - np.log1p(-np.minimum(ends, np.float32(0.999999))), expansion.tokens, roots)
+
+    def _half_typed(self, roots: list[_Path], half: str) -> Expansion[Sequence[_Path]] | None:
+        """Candidates for the half-typed word, renormalised over all that start with it; None if there are none."""
+        state = stack([node.state for _, node in roots])
         low, high = self._vocabulary.prefix_range(half)
         rare_low, rare_high = self._vocabulary.rare_prefix_range(half)
         if low == high and rare_low == rare_high:
@@ -145,16 +195,38 @@ class QueryGenerator:
             best = np.argpartition(-slice_.max(0), _FIRST_CHOICES)[:_FIRST_CHOICES]
             best.sort()
             slice_, ids = slice_[:, best], ids[best]
-        return Expansion(slice_, np.broadcast_to(ids, slice_.shape), state)
+        return Expansion(slice_, np.broadcast_to(ids, slice_.shape), roots)
 
-    def _step(self, state: DecoderState, rows: IntArray, tokens: IntArray) -> Expansion[DecoderState]:
-        read = np.where(tokens >= self._vocabulary.input_size, self._vocabulary.rare_id, tokens)
-        return self._expand(self._decoder.advance(state.take(rows), read))
+    def _followed(self, paths: Sequence[_Path], tokens: IntArray, width: int) -> Expansion[Sequence[_Path]]:
+        """What may follow `paths` and one more token each; nodes that are not cached are computed together."""
+        read = np.where(tokens >= self._vocabulary.input_size, self._vocabulary.rare_id, tokens).tolist()
+        keys = [_longer(key, token) for (key, _), token in zip(paths, read, strict=True)]
+        known = dict(zip(keys, self._known(keys), strict=True))
+        # Different rare words are the same token to the model: a node may be wanted twice and is computed once.
+        missing = {key: at for at, key in enumerate(keys) if known[key] is None}
+        if missing:
+            self.beam_steps += 1
+            known |= self._advanced([paths[at] for at in missing.values()], [read[at] for at in missing.values()])
+        return self._followers([(key, node) for key in keys if (node := known[key])], width)
 
-    def _expand(self, state: DecoderState) -> Expansion[DecoderState]:
-        tokens = np.stack([self._choices[category] for category in state.category.tolist()])
-        tokens[:, 0] = END
-        return Expansion(self._decoder.shortlist_log_probs(state, self._choices), tokens, state)
+    def _followers(self, paths: list[_Path], width: int) -> Expansion[Sequence[_Path]]:
+        """The `width` most probable next tokens of each node at least, the end among them."""
+        kept = min(max(width, _FOLLOWERS), len(self._choices[0]))
+        unasked = [node for _, node in paths if node.followers is None or len(node.followers.tokens) < kept]
+        if unasked:
+            state = stack([node.state for node in unasked])
+            log_probs = self._decoder.shortlist_log_probs(state, self._choices)  # (N, S)
+            best = np.argpartition(-log_probs, kept - 1, axis=1)[:, :kept] if kept < log_probs.shape[1] else None
+            for row, node in enumerate(unasked):
+                columns = np.arange(kept) if best is None else best[row]
+                tokens = self._choices[int(state.category[row])][columns]
+                node.followers = _Followers(np.where(columns == 0, END, tokens), log_probs[row, columns])
+        found = [node.followers for _, node in paths if node.followers]
+        return Expansion(
+            np.stack([followers.log_probs[:kept] for followers in found]),
+            np.stack([followers.tokens[:kept] for followers in found]),
+            paths,
+        )
 
     def _merge(self, words: Sequence[str], categories: Sequence[int], found: Sequence[Hypothesis]) -> list[Generated]:
         """One entry per text: its probabilities under all categories added up, the category of the largest kept."""
@@ -162,7 +234,7 @@ class QueryGenerator:
         category: dict[tuple[str, ...], int] = {}
         for hypothesis in found:  # best first, so the first category is the largest
             text = (*words, *(self.word(token) for token in hypothesis.tokens))
-            total[text] = total.get(text, 0.0) + float(np.exp(hypothesis.log_prob))
+            total[text] = total.get(text, 0.0) + math.exp(hypothesis.log_prob)
             category.setdefault(text, categories[hypothesis.root])
         ranked = sorted(total, key=lambda text: (-total[text], text))
         return [Generated(text, total[text], category[text]) for text in ranked]
@@ -172,3 +244,7 @@ class QueryGenerator:
         if token >= self._vocabulary.input_size:
             return self._vocabulary.rare_words[token - self._vocabulary.input_size]
         return self._vocabulary.words[token]
+
+
+def _longer(key: _Key, token: int) -> _Key:
+    return key[0], (*key[1], token)

@@ -1,22 +1,51 @@
-"""Completion index: queries with weights, sorted by text, so that a prefix is one contiguous range."""
+"""Completion index: the queries of one source, found by how they begin or by the words they hold.
 
-import itertools
+Everything is an array that may be memory-mapped. Rows are in the order of the texts, so a prefix is one range of rows;
+ranks are by weight, 0 the heaviest (then the shorter text, then the alphabetically first). Nothing scans a range: its
+heaviest queries come from a sparse table (`range_max`), its total from running sums, its part in a category from the
+rows of each category laid end to end.
+"""
+
+import heapq
 import math
-from collections.abc import Iterator, Sequence
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.domain import Source
-from core.text.vocabulary import prefix_range
+from core.retrieval.range_max import READ_AT_MOST, RangeMax, smallest
+from core.retrieval.text_table import TextTable
+from core.retrieval.word_postings import WordPostings
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int32]
+Arrays = Mapping[str, npt.NDArray[Any]]
 
-SOURCES = (Source.HISTORY, Source.QUERY_MODEL, Source.CATALOG_MODEL)  # codes stored in the index, in this order
+SOURCES = (Source.HISTORY, Source.QUERY_MODEL, Source.CATALOG_MODEL)
 
-_TIES_READ = 5_000  # of equal weight, the alphabetically first; in a judged list all queries weigh the same
+ARRAYS = (
+    "text_bytes", "text_offsets",  # the texts
+    "ranks", "rows", "rank_minima",  # rank of each row, row of each rank
+    "facts",  # (N,) of FACTS, by rank
+    "running_weights",  # (N + 1,) float64: of the rows before each
+    # Categories laid end to end, rows ascending in each: category · N + row, ranks, their inverse, sums of weights.
+    "category_keys", "category_ranks", "category_positions", "category_minima", "category_weights",
+    "head_bytes", "head_offsets", "head_rows", "head_ranks",  # short prefixes, their range of rows, heaviest ranks
+    "word_bytes", "word_offsets", "word_ranks", "words_by_rank", "word_minima",
+    "posting_starts", "postings", "held_words", "more_starts", "more_words",
+)  # fmt: skip
+
+# `category` −1: None, `product_count` −1: not counted, `log_prob` NaN: not generated.
+FACTS = np.dtype([("weight", "<f4"), ("category", "<i4"), ("product_count", "<i4"), ("log_prob", "<f4")])
+_FACTS = struct.Struct("<fiif")
+
+HEAD_CHARACTERS, HEAD_RANKS = 3, 20  # of the prefixes whose heaviest queries are stored, and how many
+_SUMMED_AT_MOST = 64  # rows whose weights are added up: a difference of running sums is not exact for light ones
+CANDIDATES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,91 +57,144 @@ class Completion:
 
     text: str
     weight: float
-    category: int | None  # None for a shopper's own words, which nobody sorted; never in the index
+    category: int | None  # None for a shopper's own words, which nobody sorted
     source: Source
     product_count: int | None = None
     log_prob: float | None = None
 
 
 class CompletionIndex:
-    """Arrays run beside `texts`, which are normalised, sorted and distinct."""
+    """N queries of one source. Immutable, and safe to read from many threads."""
 
-    def __init__(
-        self,
-        texts: Sequence[str],
-        weights: FloatArray,
-        categories: IntArray,
-        sources: IntArray,
-        product_counts: IntArray,
-        log_probs: FloatArray,
-    ) -> None:
-        """`product_counts` −1: not counted; `log_probs` NaN: not generated. Raises ValueError for what does not fit."""
-        if {len(part) for part in (weights, categories, sources, product_counts, log_probs)} != {len(texts)}:
+    def __init__(self, source: Source, arrays: Arrays) -> None:
+        """`arrays` as named in `ARRAYS`. Raises KeyError for a missing one, ValueError where they do not fit."""
+        self.source, self.arrays = source, {name: arrays[name] for name in ARRAYS}
+        arrays = self.arrays
+        self.texts = TextTable(arrays["text_bytes"], arrays["text_offsets"])
+        self._by_row = RangeMax(arrays["ranks"], arrays["rows"], arrays["rank_minima"])
+        self._by_category = RangeMax(arrays["category_ranks"], arrays["category_positions"], arrays["category_minima"])
+        self._heads = TextTable(arrays["head_bytes"], arrays["head_offsets"])
+        self._head_bounds = memoryview(np.asarray(arrays["head_rows"]).ravel())  # type: ignore[arg-type]
+        self._head_ranks = np.asarray(arrays["head_ranks"])
+        self._words = WordPostings(
+            TextTable(arrays["word_bytes"], arrays["word_offsets"]),
+            RangeMax(arrays["word_ranks"], arrays["words_by_rank"], arrays["word_minima"]),
+            arrays,
+        )
+        facts, running = np.asarray(arrays["facts"]), np.asarray(arrays["running_weights"])
+        count = len(self.texts)
+        if facts.dtype != FACTS or {count, len(facts), len(running) - 1, len(arrays["category_keys"])} != {count}:
             raise ValueError("texts and the arrays beside them must be equally long")
-        if any(left >= right for left, right in itertools.pairwise(texts)):
-            raise ValueError("texts must be sorted and distinct")
-        self.texts, self.weights, self.categories, self.sources = texts, weights, categories, sources
-        self.product_counts, self.log_probs = product_counts, log_probs
+        if len(self._by_row.ranks) != count or len(self._by_category.ranks) != count:
+            raise ValueError("every text needs its rank")
+        self._weights = facts["weight"]  # (N,) by rank
+        self._facts = memoryview(facts.view(np.uint8))  # type: ignore[arg-type]
+        self._rows, self._running = memoryview(self._by_row.positions), memoryview(running)  # type: ignore[arg-type]
+        self._category_keys = np.asarray(arrays["category_keys"])
+        self._category_weights = np.asarray(arrays["category_weights"])
+        # Ranks from here on weigh nothing, and are never given out.
+        self._weighing = bisect_left(range(count), True, key=lambda rank: bool(self._weights[rank] <= 0))
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def complete(
-        self, prefix: str, limit: int, source: Source, allowed: frozenset[int] | None = None
+        self, prefix: str, limit: int, allowed: frozenset[int] | None = None
     ) -> tuple[list[Completion], float]:
-        """The heaviest queries of `source` that start with `prefix`, and the weight of all that do.
+        """The heaviest queries that start with `prefix`, and the weight of all that do.
 
         `allowed`: only these categories. Ties go to the shorter, then to the alphabetically first query.
         """
-        low, high = prefix_range(self.texts, prefix)
-        weights = np.where(self.sources[low:high] == SOURCES.index(source), self.weights[low:high], 0)
+        head, low, high = self._head(prefix)
+        if head is None or len(prefix) > HEAD_CHARACTERS:
+            head = None
+            low, high = self.texts.range(prefix, low, high)
         if allowed is not None:
-            weights = np.where(np.isin(self.categories[low:high], list(allowed)), weights, 0)
-        total = float(weights.sum())
-        candidates = np.flatnonzero(weights > 0)
-        if len(candidates) > limit:
-            # The limit-th weight, then texts that tie with it by length: no more than needed reaches the sort below.
-            held = weights[candidates]
-            least = np.partition(held, -limit)[-limit]
-            above, ties = candidates[held > least], candidates[held == least][:_TIES_READ]
-            lengths = np.fromiter((len(self.texts[low + int(i)]) for i in ties), np.int32)
-            candidates = np.concatenate([above, ties[np.argsort(lengths, kind="stable")[: limit - len(above)]]])
-        ranked = sorted(candidates.tolist(), key=lambda i: (-weights[i], len(self.texts[low + i]), self.texts[low + i]))
-        return [self._entry(low + i) for i in ranked], total
+            return self._complete_within(low, high, limit, sorted(allowed))
+        if head is not None and limit <= HEAD_RANKS:
+            ranks = self._head_ranks[head, :limit].tolist()
+        else:
+            ranks = self._by_row.top(low, high, limit)
+        if high - low <= _SUMMED_AT_MOST:
+            return self._entries(ranks), self._sum(self._by_row.ranks[low:high])
+        return self._entries(ranks), self._running[high] - self._running[low]
 
-    def _entry(self, index: int) -> Completion:
-        products, log_prob = int(self.product_counts[index]), float(self.log_probs[index])
-        return Completion(
-            self.texts[index],
-            float(self.weights[index]),
-            int(self.categories[index]),
-            SOURCES[int(self.sources[index])],
-            None if products < 0 else products,
-            None if math.isnan(log_prob) else log_prob,
-        )
+    def matching(self, words: Sequence[str], half: str, limit: int, at_most: int = CANDIDATES) -> list[Completion]:
+        """The heaviest queries that hold all `words`, in any order, and a word that begins with `half` (any, if empty).
+
+        A word given twice is asked for once. At most `at_most` candidates are looked at, the heaviest: what only
+        lighter ones hold may be missed. Without words and without `half`: the heaviest of all.
+        """
+        return self._entries(self._words.holding(words, half, limit, at_most))
+
+    def find(self, text: str) -> Completion | None:
+        """The query `text` itself."""
+        row = self.texts.find(text, *self._head(text)[1:])
+        return None if row is None else self._entry(int(self._by_row.ranks[row]))
+
+    def weight_of(self, text: str) -> float:
+        """The weight of the query `text`; 0 if it is not stored."""
+        row = self.texts.find(text, *self._head(text)[1:])
+        return 0.0 if row is None else float(self._weights[self._by_row.ranks[row]])
 
     def entries(self) -> Iterator[Completion]:
         """Everything stored, in the order of the texts."""
-        return map(self._entry, range(len(self)))
+        return map(self._entry, self._by_row.ranks.tolist())
 
+    def heaviest_rows(self, limit: int) -> npt.NDArray[np.int32]:
+        """The rows of the `limit` heaviest queries, ascending."""
+        return np.sort(self._by_row.positions[:limit])
 
-def build_completions(entries: Sequence[Completion]) -> CompletionIndex:
-    """The index of `entries`; of equal texts the history wins, then the heavier one."""
-    best: dict[str, Completion] = {}
-    for entry in entries:
-        known = best.get(entry.text)
-        if known is None or _rank(entry) < _rank(known):
-            best[entry.text] = entry
-    ordered = [best[text] for text in sorted(best)]
-    return CompletionIndex(
-        [entry.text for entry in ordered],
-        np.array([entry.weight for entry in ordered], np.float32),
-        np.array([entry.category for entry in ordered], np.int32),
-        np.array([SOURCES.index(entry.source) for entry in ordered], np.int32),
-        np.array([-1 if entry.product_count is None else entry.product_count for entry in ordered], np.int32),
-        np.array([math.nan if entry.log_prob is None else entry.log_prob for entry in ordered], np.float32),
-    )
+    def weights_of_rows(self, rows: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        """The weights of `rows`, in their order."""
+        weights: npt.NDArray[np.float32] = self._weights[self._by_row.ranks[rows]]
+        return weights
 
+    def _head(self, prefix: str) -> tuple[int | None, int, int]:
+        """The stored head that `prefix` begins with, and the rows to search in: few, and near each other in memory."""
+        head = self._heads.find(prefix[:HEAD_CHARACTERS])
+        if head is None:
+            return None, 0, len(self)
+        return head, self._head_bounds[2 * head], self._head_bounds[2 * head + 1]
 
-def _rank(entry: Completion) -> tuple[int, float]:
-    return SOURCES.index(entry.source), -entry.weight
+    def _complete_within(
+        self, low: int, high: int, limit: int, categories: Sequence[int]
+    ) -> tuple[list[Completion], float]:
+        """As `complete`, of the rows `low` ≤ i < `high` in `categories`."""
+        begins = np.array(categories, np.int64) * len(self)
+        starts = np.searchsorted(self._category_keys, begins + low)
+        ends = np.searchsorted(self._category_keys, begins + high)
+        there = np.flatnonzero(starts < ends)
+        starts, ends = starts[there], ends[there]
+        if not len(starts):
+            return [], 0.0
+        total = float((self._category_weights[ends] - self._category_weights[starts]).sum())
+        count = int((ends - starts).sum())
+        if count <= READ_AT_MOST:
+            parts = zip(starts.tolist(), ends.tolist(), strict=True)
+            ranks = np.concatenate([self._by_category.ranks[i:j] for i, j in parts])
+            return self._entries(smallest(ranks, limit)), self._sum(ranks) if count <= _SUMMED_AT_MOST else total
+        if len(starts) > limit:
+            # The best of all are among the categories whose own best are the best.
+            chosen = np.argpartition(self._by_category.best_of(starts, ends), limit)[:limit]
+            starts, ends = starts[chosen], ends[chosen]
+        best = [self._by_category.best_first(i, j) for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+        return self._entries(islice(heapq.merge(*best), limit)), total
+
+    def _sum(self, ranks: npt.NDArray[np.int32]) -> float:
+        return float(self._weights[ranks].sum(dtype=np.float64))
+
+    def _entries(self, ranks: Iterable[int]) -> list[Completion]:
+        """The queries of these ascending `ranks`, but for what weighs nothing."""
+        return [self._entry(rank) for rank in ranks if rank < self._weighing]
+
+    def _entry(self, rank: int) -> Completion:
+        weight, category, products, log_prob = _FACTS.unpack_from(self._facts, _FACTS.size * rank)
+        return Completion(
+            self.texts[self._rows[rank]],
+            weight,
+            None if category < 0 else category,
+            self.source,
+            None if products < 0 else products,
+            None if math.isnan(log_prob) else log_prob,
+        )

@@ -7,35 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from core.domain import Product
+from core.domain import Product, Source
 from core.retrieval.columns import Coded, ProductColumns, build_columns
-from core.retrieval.completion import CompletionIndex
+from core.retrieval.completion import SOURCES
+from core.retrieval.completion_storage import load_index, save_index
+from core.retrieval.completions import Completions
+from core.retrieval.fuzzy_build import load_fuzzy, save_fuzzy
 from core.retrieval.lexical import LexicalIndex, build_lexical
 from core.retrieval.products import ProductIndex
 from core.text.embedding import FloatArray
 
-
-def save_completions(index: CompletionIndex, folder: Path) -> None:
-    """Writes the completion index into the empty or missing `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "texts.json", list(index.texts))
-    np.save(folder / "weights.npy", index.weights)
-    np.save(folder / "categories.npy", index.categories)
-    np.save(folder / "sources.npy", index.sources)
-    np.save(folder / "product_counts.npy", index.product_counts)
-    np.save(folder / "log_probs.npy", index.log_probs)
+_FUZZY = "fuzzy"  # folder beside the sources'
 
 
-def load_completions(folder: Path) -> CompletionIndex:
-    """The inverse of `save_completions`."""
-    return CompletionIndex(
-        _read_json(folder / "texts.json"),
-        np.load(folder / "weights.npy"),
-        np.load(folder / "categories.npy"),
-        np.load(folder / "sources.npy"),
-        np.load(folder / "product_counts.npy"),
-        np.load(folder / "log_probs.npy"),
-    )
+def save_completions(completions: Completions, folder: Path) -> None:
+    """Writes the completion indexes into the empty or missing `folder`, each source into its own."""
+    for source in SOURCES:
+        save_index(completions.by_source[source], folder / source.value)
+    save_fuzzy(completions.fuzzy, folder / _FUZZY)
+
+
+def load_completions(folder: Path) -> Completions:
+    """The inverse of `save_completions`. Raises ArtifactError where `folder` was written in another layout."""
+    by_source = {source: load_index(folder / source.value, source) for source in SOURCES}
+    return Completions(by_source, load_fuzzy(folder / _FUZZY, by_source[Source.HISTORY]))
 
 
 def save_products(products: Sequence[Product], vectors: FloatArray, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Everything of one artifact version that serving needs: immutable, loaded once, swapped whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig
 from core.language_model.decoder import Decoder
 from core.language_model.generate import QueryGenerator
-from core.retrieval.completion import CompletionIndex
+from core.retrieval.completions import Completions
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
+from core.services.blend import Blend
 from core.services.corrections import KnownWords
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
@@ -28,6 +30,8 @@ from core.text.vocabulary import Vocabulary
 SHORTLIST_WORDS = 1_500
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
 COMPLETIONS, PRODUCTS = "completions", "products"
+FORMS, BLEND = "forms.json", "blend.json"
+_COUNTS_KEPT = 100_000  # about 15 MB
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,35 @@ class Bundle:
     corrector: Corrector  # towards these
     query_model: QueryGenerator | None
     catalog_model: QueryGenerator | None
-    completions: CompletionIndex
+    completions: Completions
+    forms: Mapping[str, str]  # normalised query → as shoppers mostly write it, where that differs
+    blend: Blend
     products: ProductIndex | None
     encoder: Encoder | None
+    _counts: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # products of texts asked for
 
     @property
     def has_catalog(self) -> bool:
         return self.products is not None
+
+    @property
+    def made_at(self) -> datetime:
+        return datetime.fromisoformat(self.manifest["created_at"])
+
+    def count_products(self, text: str) -> int | None:
+        """How many products hold every term of the normalised `text`; None without a catalogue."""
+        if self.products is None:
+            return None
+        count = self._counts.get(text)
+        if count is None:
+            if len(self._counts) >= _COUNTS_KEPT:
+                self._counts.clear()
+            count = self._counts[text] = self.products.count_matching(terms_of_normalized(text))
+        return count
+
+    def best_products(self, text: str, limit: int) -> tuple[str, ...]:
+        """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""
+        return self.products.best_holding_all(terms_of_normalized(text), limit) if self.products else ()
 
 
 def load_bundle(artifacts: Path, embedding_model: str | None = None, version: str | None = None) -> Bundle:
@@ -65,6 +91,13 @@ def load_bundle(artifacts: Path, embedding_model: str | None = None, version: st
         return _load(folder, embedding_model)
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ArtifactError(f"artifact {folder.version} is inconsistent: {error}") from error
+
+
+def load_prepared(folder: Path, embedding_model: str) -> Bundle:
+    """What a training has written so far, before it becomes a version."""
+    files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    manifest = {"version": "prepared", "embedding_model": embedding_model, "files": files}
+    return _load(ArtifactFolder(folder, manifest), embedding_model)
 
 
 def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
@@ -88,6 +121,8 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         query_model=_model(folder, QUERY_MODEL, vocabulary, listed),
         catalog_model=_model(folder, CATALOG_MODEL, vocabulary, listed),
         completions=load_completions(folder.path / COMPLETIONS),
+        forms=folder.json(FORMS),
+        blend=Blend.from_dict(folder.json(BLEND)),
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
     )

@@ -1,9 +1,10 @@
-"""What was typed, in words, and what may have been meant instead."""
+"""What may have been meant instead of what was typed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from core.services.typed import Typed
 from core.text.correct import Corrector
 from core.text.vocabulary import prefix_range
 
@@ -28,29 +29,6 @@ class KnownWords:
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A normalised prefix: complete `words` and the `half`-typed one (empty after a space)."""
-
-    text: str
-    words: tuple[str, ...]
-    half: str
-
-    @classmethod
-    def parse(cls, prefix: str) -> "Typed | None":
-        """From `normalize_prefix`; None for a prefix without words."""
-        if not prefix:
-            return None
-        if prefix.endswith(" "):
-            return cls(prefix, tuple(prefix.split()), "")
-        *words, half = prefix.split(" ")
-        return cls(prefix, tuple(words), half)
-
-    @classmethod
-    def of(cls, words: tuple[str, ...], half: str) -> "Typed":
-        return cls(" ".join((*words, half)), words, half)
 
 
 @dataclass(frozen=True, slots=True)

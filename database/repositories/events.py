@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.domain import Action, Engagement
+from core.domain import Action, Engagement, PreviousQuery
 from core.text.normalize import normalize
 from database.models import events
 from database.repositories.statements import chunks, upsert
@@ -79,18 +79,36 @@ def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str
 
 def find_recent_queries(connection: Connection, session_id: str, user_key: str | None, limit: int) -> list[str]:
     """As `EventRepository.recent_queries`, on a plain connection."""
-    own: ColumnElement[bool] = and_(events.c.session_id == session_id, events.c.user_key.is_(None))
-    if user_key is not None:
-        own = or_(own, events.c.user_key == user_key)
-    completed = events.c.action.in_([Action.SEARCH.value, Action.SUGGESTION_CLICK.value])
     newest = (
         select(events.c.normalized)
-        .where(own, completed, events.c.normalized.is_not(None))
+        .where(_completed_by(session_id, user_key))
         .group_by(events.c.normalized)
         .order_by(func.max(events.c.occurred_at).desc(), events.c.normalized)
         .limit(limit)
     )
     return [text for text in connection.execute(newest).scalars() if text is not None]
+
+
+def find_previous_queries(
+    connection: Connection, session_id: str, user_key: str | None, limit: int
+) -> list[PreviousQuery]:
+    """The last completions, newest first, repeats included; whose they are: as in `EventRepository.recent_queries`."""
+    newest = (
+        select(events.c.normalized, events.c.occurred_at)
+        .where(_completed_by(session_id, user_key))
+        .order_by(events.c.occurred_at.desc(), events.c.normalized)
+        .limit(limit)
+    )
+    return [PreviousQuery(text, at) for text, at in connection.execute(newest)]
+
+
+def _completed_by(session_id: str, user_key: str | None) -> ColumnElement[bool]:
+    """Completed queries of the session without a user, and those of the user."""
+    own: ColumnElement[bool] = and_(events.c.session_id == session_id, events.c.user_key.is_(None))
+    if user_key is not None:
+        own = or_(own, events.c.user_key == user_key)
+    completed = events.c.action.in_([Action.SEARCH.value, Action.SUGGESTION_CLICK.value])
+    return and_(own, completed, events.c.normalized.is_not(None))
 
 
 class EventRepository:
@@ -115,31 +133,11 @@ class EventRepository:
         """
         return await (await self._session.connection()).run_sync(find_recent_queries, session_id, user_key, limit)
 
-    async def top_queries(self, since: datetime, limit: int, min_shoppers: int) -> list[str]:
-        """The queries searched by most shoppers since then, best first, normalised.
-
-        A shopper is a user, or a session without one. What fewer than `min_shoppers` of them searched for stays
-        private, and one shopper repeating a query does not make it popular.
-        """
-        shoppers = func.count(func.distinct(func.coalesce(events.c.user_key, events.c.session_id)))
-        top = (
-            select(events.c.normalized)
-            .where(
-                events.c.action == Action.SEARCH.value,
-                events.c.occurred_at >= since,
-                events.c.normalized.is_not(None),
-            )
-            .group_by(events.c.normalized)
-            .having(shoppers >= min_shoppers)
-            .order_by(shoppers.desc(), events.c.normalized)
-            .limit(limit)
-        )
-        return [text for text in (await self._session.execute(top)).scalars() if text is not None]
-
     async def searches(self, min_shoppers: int, before: datetime | None = None) -> list[tuple[str, int]]:
         """`(normalised query, shoppers)` of the completed searches, in a fixed order.
 
-        Shoppers as in `top_queries`, for the same two reasons. `before`: only searches that are earlier.
+        A shopper is a user, or a session without one. What fewer than `min_shoppers` of them searched for stays
+        private, and one shopper repeating a query does not make it popular. `before`: only searches that are earlier.
         """
         shoppers = func.count(func.distinct(func.coalesce(events.c.user_key, events.c.session_id)))
         found = (

@@ -1,9 +1,10 @@
 """What shoppers typed, as imported from a shop's own log or from a judged list."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import case, delete, func, insert, or_, select, true
+from sqlalchemy import String, case, cast, delete, func, insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import QueryRow, WeightedQuery
@@ -47,21 +48,52 @@ class QueryLogRepository:
         await self._session.execute(delete(query_log))
         await self._session.execute(delete(imports).where(imports.c.id.in_(import_ids)))
 
-    async def weighted(self, before: datetime | None = None) -> list[WeightedQuery]:
+    async def weighted(
+        self, before: datetime | None = None, half_life_days: float | None = None
+    ) -> list[WeightedQuery]:
         """Distinct normalised queries with how often they were completed, in the order of their texts.
 
         A query known from judged rows alone weighs 1: such a list says what is asked, not how often.
-        `before`: rows with a time count only where it is earlier.
+        `before`: rows with a time count only where it is earlier. `half_life_days`: where rows have times, `recent`
+        halves for so many days of age, counted in whole days from the newest.
         """
         earlier = true() if before is None else or_(query_log.c.occurred_at.is_(None), query_log.c.occurred_at < before)
         unjudged = func.sum(case((query_log.c.relevance.is_(None), query_log.c.count), else_=0))
+        day = cast(func.date(query_log.c.occurred_at), String)
         grouped = (
-            select(query_log.c.normalized, unjudged)
+            select(query_log.c.normalized, day, unjudged)
             .where(query_log.c.normalized != "", earlier)
-            .group_by(query_log.c.normalized)
+            .group_by(query_log.c.normalized, day)
         )
-        rows = await self._session.execute(grouped)
-        return sorted((WeightedQuery(text, float(count or 1)) for text, count in rows), key=lambda query: query.text)
+        weights, by_day = Counter[str](), dict[str, list[tuple[date | None, int]]]()
+        for text, on, count in await self._session.execute(grouped):
+            weights[text] += count
+            by_day.setdefault(text, []).append((date.fromisoformat(on) if on else None, count))
+        newest = max((on for days in by_day.values() for on, _ in days if on), default=None)
+
+        def recent(text: str) -> float | None:
+            if newest is None or half_life_days is None or not weights[text]:
+                return None
+            ages = ((newest - on).days if on else 0 for on, _ in by_day[text])
+            counts = (count for _, count in by_day[text])
+            shares = (0.5 ** (age / half_life_days) for age in ages)
+            return float(sum(count * share for share, count in zip(shares, counts, strict=True)))
+
+        return [WeightedQuery(text, float(weights[text] or 1), recent(text)) for text in sorted(by_day)]
+
+    async def forms(self) -> dict[str, str]:
+        """Normalised query → how it is mostly written, in lower case with single spaces, where that differs.
+
+        Of equally frequent ways the alphabetically first.
+        """
+        written = select(query_log.c.normalized, query_log.c.query, func.sum(query_log.c.count)).group_by(
+            query_log.c.normalized, query_log.c.query
+        )
+        counts: dict[str, Counter[str]] = {}
+        for normalized, query, count in await self._session.execute(written):
+            counts.setdefault(normalized, Counter())[" ".join(query.lower().split())] += count
+        most = {text: min(ways, key=lambda way: (-ways[way], way)) for text, ways in counts.items() if text}
+        return {text: way for text, way in sorted(most.items()) if way != text}
 
     async def clicks(self) -> list[tuple[str, str, int]]:
         """`(normalised query, product_id, count)` of the clicks in the log, in a fixed order."""

@@ -23,15 +23,22 @@ class TrainingQueryRepository:
     def __init__(self, session: AsyncSession, min_shoppers: int) -> None:
         self._session, self._min_shoppers = session, min_shoppers
 
-    async def weighted(self, before: datetime | None = None) -> list[WeightedQuery]:
+    async def weighted(
+        self, before: datetime | None = None, half_life_days: float | None = None
+    ) -> list[WeightedQuery]:
         """Distinct normalised queries with their weights, in the order of their texts.
 
-        `before`: what has a time counts only where it is earlier.
+        `before`: what has a time counts only where it is earlier. `half_life_days`: see `QueryLogRepository.weighted`;
+        live searches, which came after the log, all count as recent.
         """
-        weights = {query.text: query.weight for query in await QueryLogRepository(self._session).weighted(before)}
+        logged = await QueryLogRepository(self._session).weighted(before, half_life_days)
+        queries = {query.text: query for query in logged}
         for text, shoppers in await EventRepository(self._session).searches(self._min_shoppers, before):
-            weights[text] = weights.get(text, 0.0) + shoppers
-        return [WeightedQuery(text, weights[text]) for text in sorted(weights)]
+            known = queries.get(text, WeightedQuery(text, 0.0))
+            timed = half_life_days is not None and (known.recent is not None or not known.weight)
+            recent = (known.recent or 0.0) + shoppers if timed else None
+            queries[text] = WeightedQuery(text, known.weight + shoppers, recent)
+        return [queries[text] for text in sorted(queries)]
 
     async def searches_digest(self, before: datetime | None = None) -> str:
         """Names the completed searches that `weighted` counts, in 16 hexadecimal digits; empty where there are none."""

@@ -16,7 +16,10 @@ from core.domain import (
     SuggestReply,
 )
 from core.errors import NoCatalogError
-from core.text.normalize import normalize, words
+from core.services.gathered import Gathered, Now
+from core.services.sources.contract import Pool
+from core.services.typed import Typed
+from core.text.normalize import normalize, normalize_prefix, words
 
 PRODUCTS = (
     Product("p1", "Red Running Shoes", brand="Fleet", category="Shoes", price=59.0, rating=4.5, rating_count=12),
@@ -51,12 +54,17 @@ class SmallShop:
 
     def __init__(self, *, has_catalog: bool = True) -> None:
         self.suggest_calls: list[SuggestQuery] = []
+        self.gather_calls: list[SuggestQuery] = []
         self.has_catalog = has_catalog
 
-    def suggest(self, query: SuggestQuery, deadline: float) -> SuggestReply:
+    def suggest(self, query: SuggestQuery, now: Now) -> SuggestReply:
         self.suggest_calls.append(query)
         found = tuple(_suggestions(query))[: query.limit]
         return SuggestReply(found, ("p1", "gone", "p2")[: query.include_products], {"beam": 1.0})
+
+    def gather(self, query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
+        self.gather_calls.append(query)
+        return Gathered(Typed.parse(normalize_prefix(query.prefix)), Pool(1.0), {}, True)
 
     def search(self, query: SearchQuery) -> SearchReply:
         if not self.has_catalog:
@@ -78,7 +86,11 @@ class SmallShop:
             version="test-1",
             manifest={"format": 1, "files": {"a": {}}},
             has_catalog=self.has_catalog,
-            suggest=self.suggest,
+            gather=self.gather,
+            finish=lambda gathered, query, now: self.suggest(query, now),
             search=self.search,
             warm_up=lambda: None,
+            is_known=QUERIES.__contains__,
+            finds=lambda text: sum(set(words(text)) <= set(words(product.title)) for product in PRODUCTS),
+            learnt_before=None,
         )

@@ -1,11 +1,19 @@
 """POST /autosuggest."""
 
+import asyncio
+import dataclasses
+import threading
+
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
+from core.services.gathered import Gathered, Now
+from core.services.sources.contract import Pool
+from core.services.typed import Typed
 from tests.api.calls import in_service, post, rows, start_session, state_of
 from tests.api.small_shop import SmallShop
 
@@ -87,14 +95,32 @@ def test_what_is_personal_or_explained_is_not_cached(client: TestClient, shop: S
     assert len(shop.suggest_calls) == 4
 
 
-def test_an_unreadable_cache_entry_is_computed_anew(client: TestClient, shop: SmallShop) -> None:
+def test_models_that_are_late_or_overloaded_are_left_out_and_counted(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = state_of(client)
+    begun = threading.Event()
+
+    def gather(query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
+        if generate:
+            assert begun.wait(20)
+        return Gathered(Typed("red", (), "red"), Pool(1.0), {}, complete=generate)
+
+    def finish(gathered: Gathered, query: SuggestQuery, now: Now) -> SuggestReply:
+        return SuggestReply((Suggestion("red", Source.HISTORY, 1.0),), (), {}, late=tuple(gathered.pool.late))
+
+    state.models = dataclasses.replace(state.models, gather=gather, finish=finish)
+    assert post(client, "/autosuggest", {"query_prefix": "red"}).json()["suggestions"] == ["red"]
+    assert state.metrics.counts["late_models"] == 1
+    begun.set()  # what the models found late is there for the next shopper
+    in_service(client, asyncio.sleep, 0)
+    for flight in list(state.candidates._flights.values()):
+        in_service(client, asyncio.wait_for, flight, 20)
     post(client, "/autosuggest", {"query_prefix": "red"})
-    [key] = state.cache._entries  # type: ignore[union-attr]
-    in_service(client, state.cache.put, key, b'{"other": "release"}', 60)
-    assert post(client, "/autosuggest", {"query_prefix": "red"}).status_code == 200
-    assert len(shop.suggest_calls) == 2
-    assert state.metrics.counts["unreadable_cache_entries"] == 1
+    assert state.candidates.counts.hits == 1
+    monkeypatch.setattr(state.threads, "_limit", 0)
+    assert post(client, "/autosuggest", {"query_prefix": "blue"}).status_code == 200
+    assert state.metrics.counts["late_models"] == 2
 
 
 def test_shown_lists_are_logged(client: TestClient) -> None:

@@ -159,21 +159,21 @@ def test_a_request_keeps_the_version_it_began_with(
 ) -> None:
     """A search that is being computed while the version changes ends well, with what it began with."""
     begun, go_on = threading.Event(), threading.Event()
-    compute = versions.shop.suggest
+    compute = versions.shop.search
 
     def slow(*arguments: object) -> object:
         begun.set()
         assert go_on.wait(20)
         return compute(*arguments)  # type: ignore[arg-type]
 
-    state_of(client).models = dataclasses.replace(state_of(client).models, suggest=slow)  # type: ignore[arg-type]
+    state_of(client).models = dataclasses.replace(state_of(client).models, search=slow)  # type: ignore[arg-type]
     versions.publish("2")
     with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(post, client, "/autosuggest", {"query_prefix": "red", "session_id": "s"})
+        reply = pool.submit(post, client, "/search", {"query": "red", "session_id": "s"})
         assert begun.wait(20)
         assert reload(client, admin)["version"] == "2"
         go_on.set()
-        assert reply.result().json()["suggestions"] == ["red running shoes", "red rain jacket"]
+        assert [hit["product_id"] for hit in reply.result().json()["products"]] == ["p1", "p3"]
     in_service(client, state_of(client).writer.flush_lists)
 
     async def logged_version() -> str:

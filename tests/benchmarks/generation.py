@@ -23,7 +23,7 @@ from core.artifacts import open_current
 from core.domain import Source, WeightedQuery
 from core.importing.queries import query_rows, read_queries
 from core.language_model.dynamic_beam import DynamicBeam
-from core.retrieval.completion import build_completions
+from core.retrieval.completions import build_completions
 from core.services.bundle import load_bundle
 from core.text.embedding import Encoder
 from core.text.normalize import normalize

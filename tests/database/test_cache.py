@@ -11,10 +11,11 @@ from redis.asyncio import Redis
 
 from config.settings import Settings, StorageSettings
 from core.ports import CandidateCache
-from database.cache import RETRY_SECONDS, Cache, MemoryCache, RedisCache, cache_from
+from database.cache import RETRY_SECONDS, MemoryCache, RedisCache, shared_cache
 from tests.conftest import in_ci
 
 pytestmark = pytest.mark.anyio
+Cache = MemoryCache[bytes] | RedisCache
 ABSENT = "unix:///nowhere/redis.sock"
 
 
@@ -92,16 +93,16 @@ class CacheBehaviour:
 
 class TestMemoryCache(CacheBehaviour):
     @pytest.fixture
-    async def cache(self, clock: Clock) -> AsyncIterator[MemoryCache]:
+    async def cache(self, clock: Clock) -> AsyncIterator[MemoryCache[bytes]]:
         self.clock = clock
-        cache = MemoryCache(max_entries=3, clock=clock)
+        cache = MemoryCache[bytes](max_entries=3, clock=clock)
         yield cache
         await cache.close()
 
     async def elapse(self, cache: Cache, seconds: float) -> None:
         self.clock.now += seconds
 
-    async def test_the_least_recently_used_goes_first(self, cache: MemoryCache) -> None:
+    async def test_the_least_recently_used_goes_first(self, cache: MemoryCache[bytes]) -> None:
         for key in "abc":
             await cache.put(key, b"", 10)
         await cache.get("a")
@@ -161,9 +162,9 @@ async def test_a_redis_that_answers_something_else_misses(redis_url: str) -> Non
 
 
 async def test_settings_choose_the_cache(tmp_path: Path) -> None:
-    assert cache_from(Settings()).kind == "memory"
-    cache = cache_from(Settings(storage=StorageSettings(cadence_home=tmp_path, redis_url=ABSENT)))
-    assert cache.kind == "redis"
+    assert shared_cache(Settings()) is None
+    cache = shared_cache(Settings(storage=StorageSettings(cadence_home=tmp_path, redis_url=ABSENT)))
+    assert cache is not None and cache.kind == "redis"
     await cache.close()
     with pytest.raises(ValueError, match="scheme"):
-        cache_from(Settings(storage=StorageSettings(redis_url="localhost:6379")))
+        shared_cache(Settings(storage=StorageSettings(redis_url="localhost:6379")))

@@ -73,20 +73,6 @@ async def test_a_session_id_alone_does_not_open_a_users_history(database: Databa
     assert await recent(database, "shared", MARY) == ["marys elsewhere", "nobodys", "marys"]
 
 
-async def test_what_few_shoppers_searched_does_not_trend(database: Database) -> None:
-    batch = [searched(number, "popular", f"s{number}") for number in range(4)]
-    batch += [searched(10 + number, "Popular!", f"m{number}", MARY) for number in range(3)]  # one shopper
-    batch += [searched(20 + number, "rare", f"s{number}") for number in range(4)]
-    batch += [searched(30 + number, "repeated", "s1") for number in range(9)]
-    batch += [searched(50 + number, "old", f"s{number}", occurred_at=NOW - timedelta(days=9)) for number in range(9)]
-    await add(database, *batch)
-    async with database.reading() as session:
-        events = EventRepository(session)
-        assert await events.top_queries(NOW - timedelta(days=7), 10, min_shoppers=5) == ["popular"]
-        assert await events.top_queries(NOW - timedelta(days=7), 10, min_shoppers=4) == ["popular", "rare"]
-        assert await events.top_queries(NOW - timedelta(days=7), 1, min_shoppers=1) == ["popular"]
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -9,7 +9,7 @@ import pytest
 from config.settings import Settings, SuggestSettings
 from core.domain import Action, Engagement, Source, WeightedQuery
 from core.language_model.corpus import is_held_out
-from core.retrieval.completion import build_completions
+from core.retrieval.completions import build_completions
 from core.services.bundle import Bundle, load_bundle
 from core.services.suggest import SuggestService
 from database.connection import Database
@@ -55,7 +55,7 @@ async def test_the_last_tenth_is_kept_back(database: Database, lenient: Settings
     assert newest is not None
     assert len(newest.texts) == 60 and newest.since == NOW + 540 * MINUTE
     assert newest.texts[:2] == ("query 4", "query 3")  # minutes 599 and 598
-    _, queries = await read_shop(database, lenient, newest.since)
+    queries = (await read_shop(database, lenient, newest.since)).queries
     assert sum(query.weight for query in queries) == 540
     later = await newest_searches(database, lenient, NOW + 500 * MINUTE)
     assert later is not None and len(later.texts) == AT_LEAST and later.since == NOW + 550 * MINUTE
@@ -106,7 +106,7 @@ def test_lines_can_be_left_out_of_a_version(bundle: Bundle) -> None:
     known = next(entry for entry in bundle.completions.entries() if entry.source is Source.HISTORY)
     without = without_lines(bundle, [known.text, "not in any index"])
     assert len(without.completions) == len(bundle.completions) - 1
-    assert known.text not in without.completions.texts and known.text in bundle.completions.texts
+    assert known.text not in without.completions and known.text in bundle.completions
 
 
 def test_a_version_without_its_index_loses_against_the_whole_one(bundle: Bundle) -> None:

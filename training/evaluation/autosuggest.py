@@ -67,7 +67,6 @@ def _coverage(service: SuggestService, queries: list[str]) -> dict[str, float]:
 
 def _success(service: SuggestService, bundle: Bundle, queries: list[str]) -> dict[str, float]:
     """Success@10 and MRR@10: one prefix a query, length uniform in 1..len−1; the index alone beside the list."""
-    history = set(bundle.completions.texts)
     whole: list[float] = []
     alone: list[float] = []
     ranks: list[float] = []
@@ -79,7 +78,7 @@ def _success(service: SuggestService, bundle: Bundle, queries: list[str]) -> dic
         whole.append(success_at(ranked, query, 10))
         ranks.append(reciprocal_rank(ranked, query, 10))
         alone.append(indexed)
-        if query not in history:
+        if query not in bundle.completions:
             unseen.append((whole[-1], indexed))
     low, high = bootstrap_interval(whole)
     metrics = {

@@ -23,7 +23,8 @@ from core.categories.assign import vote
 from core.domain import Source
 from core.errors import ArtifactError, NoCatalogError
 from core.importing.queries import query_rows, read_queries
-from core.retrieval.completion import SOURCES, Completion, CompletionIndex, build_completions
+from core.retrieval.completion import SOURCES, Completion
+from core.retrieval.completions import Completions, build_completions
 from core.services.bundle import Bundle
 from core.text.embedding import Encoder
 from core.text.normalize import normalize
@@ -69,7 +70,7 @@ def evaluate_generation(
     return metrics, {"file": queries.name, "queries": len(held_out)}
 
 
-def index_coverage(before: CompletionIndex, after: CompletionIndex, queries: Sequence[str]) -> dict[str, float]:
+def index_coverage(before: Completions, after: Completions, queries: Sequence[str]) -> dict[str, float]:
     """Shares of the distinct prefixes of 3–8 characters with fewer than 1 … 5 suggestions, before and after."""
     prefixes = sorted({query[:length] for query in queries for length in _LENGTHS if length <= len(query)})
     lists = {"log alone": before, "with generation": after}
@@ -83,7 +84,7 @@ def index_coverage(before: CompletionIndex, after: CompletionIndex, queries: Seq
     return metrics
 
 
-def _suggestions(index: CompletionIndex, prefix: str) -> int:
+def _suggestions(index: Completions, prefix: str) -> int:
     return sum(len(index.complete(prefix, _FEW, source)[0]) for source in SOURCES)
 
 
@@ -186,14 +187,14 @@ def list_diversity(bundle: Bundle, queries: Sequence[str], labels: npt.NDArray[n
     return metrics
 
 
-def weighed_list(index: CompletionIndex, prefix: str) -> list[str]:
+def weighed_list(index: Completions, prefix: str) -> list[str]:
     """What both models generated for `prefix`, the heaviest of each in turn."""
     lists = [index.complete(prefix, _LOOKED_AT, source)[0] for source in (Source.QUERY_MODEL, Source.CATALOG_MODEL)]
     turns = chain.from_iterable(zip_longest(*lists))
     return list(dict.fromkeys(entry.text for entry in turns if entry is not None))
 
 
-def grouped_list(index: CompletionIndex, prefix: str) -> list[str]:
+def grouped_list(index: Completions, prefix: str) -> list[str]:
     """The same, the best of every beam group first, at most ten.
 
     A group is what Algorithm 1 opens after its start: here, the word after `prefix`. Groups do not compete.

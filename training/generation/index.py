@@ -17,22 +17,19 @@ def completions(
 ) -> list[Completion]:
     """Entries for the version in `folder`: `known` queries with their categories, and the `generated` ones.
 
+    Where there is a catalogue, known queries that find nothing in it are left out: they are never suggested.
     A generated query weighs p(category) · p(query | category) per million searches. Both models' weights stand on their
     own scale: the service blends the sources, it never adds up their weights.
     """
     products = load_models(folder).products
     prior = np.load(folder / "category_prior.npy").astype(np.float64)
     share = prior / prior.sum()
-    entries = [
-        Completion(
-            query.text,
-            query.weight,
-            category,
-            Source.HISTORY,
-            products.count_matching(terms_of_normalized(query.text)) if products else None,
-        )
-        for query, category in known
-    ]
+    entries = []
+    for query, category in known:
+        count = products.count_matching(terms_of_normalized(query.text)) if products else None
+        if count != 0:
+            weight = query.weight if query.recent is None else query.recent
+            entries.append(Completion(query.text, weight, category, Source.HISTORY, count))
     entries += [
         Completion(
             query.text,

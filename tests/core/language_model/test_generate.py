@@ -65,7 +65,7 @@ def test_of_a_long_prefix_the_last_words_are_read(generator: QueryGenerator) -> 
     long = ["lamp", "wood", *["red", "shoe"] * 4]
     lines = generator.generate(long, "s", [(0, 1.0)], limit=3, width=8)
     assert lines and all(line.words[:-1] == tuple(long) for line in lines)
-    assert generator.steps == 9  # the begin token and eight words
+    assert generator.reading_steps == 9  # the begin token and eight words
 
 
 def test_categories_add_up(generator: QueryGenerator) -> None:
@@ -81,7 +81,8 @@ def test_categories_add_up(generator: QueryGenerator) -> None:
 
 
 def test_typed_words_are_read_once(generator: QueryGenerator) -> None:
-    """One model step for each new word of a session's prefix, none for a keystroke that only narrows the slice."""
+    """One model step at most for a new word of a session's prefix: none where the beam foresaw it, or where a keystroke
+    only narrows the half-typed word."""
     categories = [(0, 0.5), (1, 0.5)]
     steps = []
     for words, half in [
@@ -93,8 +94,20 @@ def test_typed_words_are_read_once(generator: QueryGenerator) -> None:
         (["red", "shoe"], "l"),
     ]:
         generator.generate(words, half, categories, limit=3, width=3)
-        steps.append(generator.steps)
-    assert steps == [1, 1, 2, 2, 3, 3]
+        steps.append(generator.reading_steps)
+    assert steps == [1, 1, 1, 1, 2, 2]  # `red` was foreseen, `shoe` after it was not
+
+
+def test_a_session_of_twelve_keystrokes_reads_each_word_once(generator: QueryGenerator) -> None:
+    """Typing `red shoe lam` letter by letter costs one model step a keystroke at most, reading and foreseeing alike."""
+    typed, before = "red shoe lam", (0, 0)
+    for length in range(1, len(typed) + 1):
+        *words, half = typed[:length].split(" ")
+        generator.generate(words, half, [(0, 0.5), (1, 0.5)], limit=3, width=2, max_new_words=1)
+        reading, beam = generator.reading_steps - before[0], generator.beam_steps - before[1]
+        assert reading <= 1 and beam <= 1, typed[:length]
+        before = generator.reading_steps, generator.beam_steps
+    assert generator.reading_steps <= 3  # the begin token and two finished words
 
 
 def test_cached_state_changes_nothing(generator: QueryGenerator) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from core.domain import SearchFilters, SearchQuery, SortOrder, Source, SuggestQuery, SuggestReply
 from core.services.bundle import Bundle, load_bundle
-from core.services.corrections import Typed, readings
+from core.services.corrections import readings
 from core.services.highlight import highlights
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
+from core.services.typed import Typed
 from core.text.normalize import normalize
 from tests.trained_shop import ROOT, TrainedShop
 
@@ -94,7 +95,7 @@ def test_the_shops_own_category_stands_for_its_clusters(suggest: SuggestService,
 
 
 def test_a_passed_deadline_still_answers_from_the_index(suggest: SuggestService, bundle: Bundle) -> None:
-    known = max(zip(bundle.completions.weights, bundle.completions.texts, strict=True))[1]
+    known = max((entry.weight, entry.text) for entry in bundle.completions.entries())[1]
     reply = suggest.suggest(SuggestQuery(known[:3]), time.perf_counter() - 1)
     assert any(line.text == known for line in reply.suggestions)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from core.domain import Source
-from core.retrieval.completion import Completion, build_completions
+from core.retrieval.completion import Completion
+from core.retrieval.completions import build_completions
 from training.evaluation.generation import grouped_list, index_coverage, is_redundant, weighed_list
 
 TYPED = [Completion("red shoes", 3.0, 0, Source.HISTORY)]

@@ -1,0 +1,200 @@
+"""Learning while serving: a query that shoppers complete now is suggested to others within seconds.
+
+The database is the truth. At the start, and for another served version, every search since that version was learnt is
+read; from then on the new ones at intervals. So each worker learns what any worker recorded, and nothing is forgotten
+by a restart. A text is learnt when
+
+1. the served version knows it from its history, so that it is public already; or else when `suggestion_min_shoppers`
+   different shoppers completed it,
+2. it does not look personal (an address, a telephone number, …),
+3. no rule blocks it, and
+4. it finds a product, where there is a catalogue.
+
+Then each shopper counts once, at the time of the last completion, and half of that after `suggestion_half_life_days`.
+Half-typed searches do not count (`core.text.half_typed`): they do until the next letter comes, which takes them back.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.rules import RulesFollower
+from config.settings import SuggestSettings
+from core.retrieval.live import LiveIndex
+from core.services.live_shoppers import LiveShoppers
+from core.text.personal import looks_personal
+from database.connection import Database
+from database.repositories.live_searches import OVERLAP, searches_received, searches_since
+
+_SECONDS_PER_DAY = 86_400.0
+_ROUNDING = 1e-9
+_log = structlog.get_logger(__name__)
+
+
+class LearntModels(Protocol):
+    """What a served version says about what is learnt on top of it. The functions are thread-safe."""
+
+    @property
+    def is_known(self) -> Callable[[str], bool]:
+        """Whether a normalised text is in the version's history."""
+
+    @property
+    def finds(self) -> Callable[[str], int | None]:
+        """How many products a normalised text finds; None where there is no catalogue."""
+
+    @property
+    def learnt_before(self) -> datetime | None:
+        """Searches that occurred earlier are part of the version; None: no search is."""
+
+
+class LiveQueries:
+    """`index` holds what is learnt; read it anew for each request, for another version gets another one. `forms`: as
+    shoppers write a text, where that is not the normalised text.
+
+    `version` grows with every change of it, in this worker alone. `refused` counts texts by the reason why they are not
+    learnt though enough shoppers completed them: `personal`, `blocked`, `finds_nothing`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: SuggestSettings,
+        rules: RulesFollower,
+        models: LearntModels,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.version = 0
+        self._half_life_seconds = settings.suggestion_half_life_days * _SECONDS_PER_DAY
+        self._database = database
+        self._settings = settings
+        self._rules = rules
+        self._models = models
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._begin_anew()
+        self.index = self._filling
+
+    @property
+    def learnt(self) -> int:
+        """How many texts are learnt."""
+        return len(self._learnt)
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        return Counter(self._refused.values())
+
+    def follow(self, models: LearntModels) -> None:
+        """Another version is served: at the next refresh, learn anew what that one has not learnt."""
+        self._models = models
+
+    async def refresh(self) -> None:
+        """Learn from what came in. Raises SQLAlchemyError when the database cannot be read."""
+        async with self._one_at_a_time:
+            if self._follows is not self._models:
+                self._begin_anew()
+            await self._database.read(self._read)
+            await asyncio.to_thread(self._learn)  # looking for products takes its time
+
+    async def keep_fresh(self, stop: asyncio.Event) -> None:
+        """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""
+        while not stop.is_set():
+            try:
+                await self.refresh()
+            except SQLAlchemyError as error:
+                _log.warning("live queries not learnt", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._settings.suggestion_refresh_seconds)
+
+    def _begin_anew(self) -> None:
+        self._follows, self._rules_version = self._models, self._rules.version
+        self._filling = LiveIndex(self._half_life_seconds)
+        self._shoppers: LiveShoppers
+        self._ways: dict[str, Counter[str]] = {}  # how texts are written that are not written as normalised
+        self.forms: dict[str, str] = {}
+        self._seen: dict[str, datetime]  # events of the time that is read again
+        self._looked_at: datetime | None = None
+        self._touched: set[str] = set()  # what the index may not say correctly
+        self._learnt: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._finding: dict[str, bool] = {}
+
+    def _read(self, connection: Connection) -> None:
+        cut, now = self._follows.learnt_before, self._clock()
+        if self._looked_at is None:
+            self._shoppers, self._seen = LiveShoppers(), {}  # whatever a reading that failed left behind
+            found = searches_since(connection, cut)
+        else:
+            found = searches_received(connection, self._looked_at - OVERLAP)
+        for search in found:
+            if search.event_id in self._seen or (cut is not None and search.at < cut):
+                continue
+            if search.received_at >= now - OVERLAP:
+                self._seen[search.event_id] = search.received_at
+            self._touched.update(self._shoppers.complete(search.text, search.shopper, search.at))
+            self._note_form(search.text, " ".join(search.written.lower().split()))
+        self._looked_at = now
+        self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
+
+    def _note_form(self, text: str, written: str) -> None:
+        ways = self._ways.get(text)
+        if ways is None and written == text:
+            return  # as most are: these need no memory
+        ways = self._ways.setdefault(text, Counter())
+        ways[written] += 1
+        self.forms[text] = max(ways, key=lambda way: (ways[way], way))
+
+    def _learn(self) -> None:
+        rules_version = self._rules.version
+        if rules_version != self._rules_version:
+            self._touched.update(self._shoppers)
+        changed = self.index is not self._filling
+        for text in self._touched:
+            if self._admits(text):
+                self._learnt.add(text)
+                self._put(text)
+                changed = True
+            elif text in self._learnt:
+                self._learnt.remove(text)
+                self._filling.remove(text)
+                changed = True
+        self._touched, self._rules_version = set(), rules_version
+        self.index = self._filling
+        self.version += changed
+
+    def _admits(self, text: str) -> bool:
+        self._refused.pop(text, None)
+        shoppers = len(self._shoppers.of(text))
+        if shoppers < (1 if self._follows.is_known(text) else self._settings.suggestion_min_shoppers):
+            return False
+        reason = self._reason_against(text)
+        if reason is not None:
+            self._refused[text] = reason
+        return reason is None
+
+    def _reason_against(self, text: str) -> str | None:
+        if looks_personal(text):
+            return "personal"
+        if self._rules.current.blocks(text):
+            return "blocked"
+        if text not in self._finding:
+            self._finding[text] = self._follows.finds(text) != 0
+        return None if self._finding[text] else "finds_nothing"
+
+    def _put(self, text: str) -> None:
+        """Gives `text` the weight of its shoppers in the index."""
+        times = self._shoppers.of(text).values()
+        newest = max(times)
+        weight = sum(2.0 ** ((at - newest) / self._half_life_seconds) for at in times)
+        missing = weight - self._filling.weight_of(text, newest)
+        if missing < -_ROUNDING:  # a shopper typed on
+            self._filling.remove(text)
+            missing = weight
+        if missing > _ROUNDING:
+            self._filling.add(text, missing, newest)

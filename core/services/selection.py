@@ -1,0 +1,72 @@
+"""From ranked candidates to the list: one line for each thing, and not ten of one kind."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+_SHORTEST_PLURAL = 4
+FOCUSED_FROM = 8  # characters typed from which on the shopper has said which kind is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A line: `probability` of being meant, and the `category` that it counts for (None: of no kind)."""
+
+    text: str
+    probability: float
+    category: int | None = None
+
+
+def form_key(text: str) -> tuple[str, ...]:
+    """Equal for normalised texts that differ in plurals or the order of their words alone.
+
+    A stemmer would also join `game` and `gaming`, which shoppers mean differently.
+    """
+    return tuple(sorted(_singular(word) for word in text.split()))
+
+
+def _singular(word: str) -> str:
+    """Without its plural ending, whether what is left is a word or not: both forms must only meet."""
+    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith("ss") or not word.isalpha():
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
+
+
+def merged(ranked: Sequence[Ranked], keys: Sequence[tuple[str, ...]]) -> list[Ranked]:
+    """Of equal `keys` the first, with the probability of all, in the order of `ranked`, which is best first.
+
+    What is added does not change the order: the line that is shown is meant more often, and was first already.
+    """
+    kept: dict[tuple[str, ...], Ranked] = {}
+    for line, key in zip(ranked, keys, strict=True):
+        first = kept.get(key)
+        kept[key] = line if first is None else replace(first, probability=first.probability + line.probability)
+    return sorted(kept.values(), key=lambda line: -line.probability)
+
+
+def strength(diversity: float, typed_characters: int) -> float:
+    """How much a further line of a kind loses: all of `diversity` for an empty prefix, falling to 0 linearly."""
+    return diversity * max(0.0, 1.0 - typed_characters / FOCUSED_FROM)
+
+
+def diversified(ranked: Sequence[Ranked], limit: int, loss: float) -> list[Ranked]:
+    """`limit` lines, chosen one by one: the k-th of a category counts (1 − loss)^(k−1) of its probability.
+
+    `loss` in [0, 1]; 0 keeps the order. This greedy choice is the one for α-nDCG (Clarke et al. 2008) with α = loss.
+    """
+    if loss <= 0:
+        return list(ranked[:limit])
+    left, chosen, taken = list(ranked), list[Ranked](), Counter[int]()
+
+    def worth(line: Ranked) -> float:
+        return line.probability * (1 - loss) ** (0 if line.category is None else taken[line.category])
+
+    while left and len(chosen) < limit:
+        best = max(left, key=worth)
+        left.remove(best)
+        chosen.append(best)
+        if best.category is not None:
+            taken[best.category] += 1
+    return chosen

@@ -1,0 +1,55 @@
+"""Completed searches as they come in, for learning from them while they are fresh.
+
+Events are stamped before they are committed, so one may become visible after another that was stamped later. Whoever
+follows them therefore looks back to a while before the last look (`OVERLAP`) and skips the events it knows by their
+ids: nothing is lost, and reading twice changes nothing. A row number would do for SQLite alone, which has one writer; a
+sequence of PostgreSQL is handed out before the commit, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from core.domain import Action
+from database.models import events
+
+OVERLAP = timedelta(seconds=15)  # a writer waits at most 5 s for another process; the rest is for clocks that differ
+_ROWS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSearch:
+    """One completed search. `shopper` is the user's key, or else the session."""
+
+    event_id: str
+    text: str  # normalised
+    written: str  # by the shopper
+    shopper: str
+    at: datetime
+    received_at: datetime
+
+
+_shopper = func.coalesce(events.c.user_key, events.c.session_id, events.c.event_id)
+_searches = (
+    select(events.c.event_id, events.c.normalized, events.c.query, _shopper, events.c.occurred_at, events.c.received_at)
+    .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+    .order_by(events.c.occurred_at, func.length(events.c.normalized))
+)
+
+
+def searches_since(connection: Connection, cut: datetime | None) -> Iterator[LiveSearch]:
+    """Every search that occurred at `cut` or later (None: ever), in the order in which they occurred."""
+    return _read(connection, _searches if cut is None else _searches.where(events.c.occurred_at >= cut))
+
+
+def searches_received(connection: Connection, since: datetime) -> Iterator[LiveSearch]:
+    """Every search received at `since` or later, in the order in which they occurred."""
+    return _read(connection, _searches.where(events.c.received_at >= since))
+
+
+def _read(connection: Connection, statement: Select[Any]) -> Iterator[LiveSearch]:
+    rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})  # never all in memory
+    return (LiveSearch(*row) for row in rows)
