@@ -10,24 +10,24 @@ from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
 from api.models import load_models
-from api.routes import admin, autosuggest, engagement, health, jobs, page, rules, search, sessions
+from api.routes import admin, autosuggest, engagement, health, jobs, metrics, page, rules, search, sessions
 from api.state import Load
 from config.settings import Settings
 
 
 def create_app(settings: Settings, load: Load = load_models) -> FastAPI:
     """The app with these settings; nothing is opened or loaded before its lifespan begins."""
-    metrics = Metrics()
+    counted = Metrics()
     app = FastAPI(
         title="Enhanced CADENCE",
         summary="Autosuggest and product search that learn from every keystroke and click",
         version="0.1.0",
-        lifespan=lifespan_of(settings, load, metrics),
+        lifespan=lifespan_of(settings, load, counted),
         docs_url=DOCS_PATH,
         redoc_url=None,
     )
     errors.install(app)
-    for resource in (autosuggest, search, engagement, sessions, health, admin, jobs, rules, page):
+    for resource in (autosuggest, search, engagement, sessions, health, metrics, admin, jobs, rules, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
 
@@ -41,7 +41,7 @@ def create_app(settings: Settings, load: Load = load_models) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID"],
         )
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=counted)
     app.add_middleware(PlainStartFailure)
     return app
 

@@ -157,11 +157,20 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of the shop that the best suggestion may be narrowed to: "nintendo in Video Games"."""
+
+    category: str  # the shop's own
+    product_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class SuggestReply:
     suggestions: tuple[Suggestion, ...]
     product_ids: tuple[str, ...]  # cards for the best suggestion, best first
     stage_ms: Mapping[str, float]  # wall time of each stage
     personalized: bool = False  # the shopper's earlier queries had a say
+    scopes: tuple[Scope, ...] = ()  # of the best suggestion, the largest first; none where it is all in one category
     late: tuple[str, ...] = ()  # sources left out because the time was up
 
 

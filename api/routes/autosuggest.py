@@ -9,7 +9,7 @@ from api.cards import cards_below_suggestion, products_by_id
 from api.completion import complete
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
-from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, SuggestionItem
+from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, ScopeItem, SuggestionItem
 from api.schemas.products import ProductCard
 from core.domain import Suggestion, SuggestQuery
 from database.repositories.lists import ListLog, ShownItem
@@ -67,6 +67,7 @@ async def autosuggest(
         session_id=caller.session_id,
         request_id=request_id,
         items=[_item(suggestion, explain=body.explain) for suggestion in reply.suggestions],
+        scopes=[ScopeItem(category=scope.category, product_count=scope.product_count) for scope in reply.scopes],
         **cards,
     )
 

@@ -31,6 +31,11 @@ class SuggestionItem(ResponseBody):
     explain: Mapping[str, object] | None = None
 
 
+class ScopeItem(ResponseBody):
+    category: str = Field(description="one of the shop's, to filter the search by")
+    product_count: int
+
+
 class AutosuggestResponse(ResponseBody):
     suggestions: list[str]
     personalized: bool
@@ -38,4 +43,7 @@ class AutosuggestResponse(ResponseBody):
     session_id: str
     request_id: str
     items: list[SuggestionItem] = Field(description="the suggestions in the same order, with details")
+    scopes: list[ScopeItem] = Field(
+        default_factory=list, description="where the first suggestion may be looked for: `nintendo` in Video Games"
+    )
     products: list[ProductCard] | None = None

@@ -75,6 +75,10 @@ class QueryGenerator:
             self._choices[category] = np.concatenate([eos, listed])
         self._nodes: OrderedDict[_Key, _Node] = OrderedDict()
         self._lock = threading.Lock()
+        # The state before the first word is the same for every shopper: computed now, and never dropped.
+        ids = np.arange(vocabulary.categories)
+        begun = decoder.start(ids, vocabulary.bos_id(0) + ids)
+        self._begun = [_Node(begun.take(np.array([category]))) for category in ids]
         self.reading_steps = 0  # model steps taken to read typed words
         self.beam_steps = 0  # model steps taken to look ahead
         rare = np.array(vocabulary.rare_counts, np.float32)
@@ -137,16 +141,9 @@ class QueryGenerator:
         while length and not all(known):
             length -= 1
             known = self._known([(category, tokens[:length]) for category in categories])
-        paths = []
-        if not all(known):
-            ids = np.array(categories, np.int64)
-            bos = np.array([self._vocabulary.bos_id(category) for category in categories], np.int64)
-            self.reading_steps += 1
-            paths = self._remember([(category, ()) for category in categories], self._decoder.start(ids, bos))
-        else:
-            paths = [
-                ((category, tokens[:length]), node) for category, node in zip(categories, known, strict=True) if node
-            ]
+        if length == 0:
+            known = [self._begun[category] for category in categories]
+        paths = [((category, tokens[:length]), node) for category, node in zip(categories, known, strict=True) if node]
         for token in tokens[length:]:
             self.reading_steps += 1
             paths = self._advanced(paths, [token] * len(paths))

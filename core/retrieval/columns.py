@@ -66,6 +66,10 @@ class ProductColumns:
             masks[f"attributes.{name}"] = _any_of(coded, values) if coded else np.zeros(len(self), np.bool_)
         return masks
 
+    def counted_categories(self, rows: IntArray) -> tuple[FacetValue, ...]:
+        """The shop's categories of `rows`, the most frequent first."""
+        return _value_counts(self.category, rows)
+
     def facets(self, matched: IntArray, masks: Mapping[str, BoolArray]) -> Facets:
         """Counts over the rows `matched`; each field's under all *other* filters, so that alternatives stay visible."""
 

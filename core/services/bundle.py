@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from core.artifacts import ArtifactFolder, open_current, open_version
 from core.categories.predictor import CategoryPredictor, shortlists
+from core.domain import Scope
 from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig
 from core.language_model.decoder import Decoder
@@ -53,6 +54,7 @@ class Bundle:
     blend: Blend
     products: ProductIndex | None
     encoder: Encoder | None
+    stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
     _counts: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # products of texts asked for
 
     @property
@@ -73,6 +75,14 @@ class Bundle:
                 self._counts.clear()
             count = self._counts[text] = self.products.count_matching(terms_of_normalized(text))
         return count
+
+    def scopes(self, text: str, limit: int) -> tuple[Scope, ...]:
+        """The shop's categories that hold most of what `text` finds, at least two of them, or none."""
+        if self.products is None:
+            return ()
+        rows = self.products.lexical.matching_all(terms_of_normalized(text))
+        found = self.products.columns.counted_categories(rows)[:limit]
+        return tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
 
     def best_products(self, text: str, limit: int) -> tuple[str, ...]:
         """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""
@@ -125,7 +135,15 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         blend=Blend.from_dict(folder.json(BLEND)),
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
+        stock=_stock(folder, products, vocabulary.categories) if products else (),
     )
+
+
+def _stock(folder: ArtifactFolder, products: ProductIndex, categories: int) -> tuple[float, ...]:
+    """What is not known to be sold out counts as there."""
+    category = np.load(folder.path / "product_categories.npy")
+    sold_out = np.bincount(category, products.columns.in_stock == 0, categories)
+    return tuple((1 - sold_out / np.maximum(np.bincount(category, minlength=categories), 1)).tolist())
 
 
 def _known_words(vocabulary: Vocabulary, products: ProductIndex | None) -> dict[str, float]:

@@ -7,6 +7,7 @@ asked where its work can still change the list, none after the deadline → what
 rules (blocked, pinned) → one line for each thing → not ten of one kind → as shoppers write it, with highlights.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +30,8 @@ from core.text.normalize import normalize, normalize_prefix
 
 DIVERSITY = 0.15
 _RECENT_AT_MOST = 3
+_SCOPES = 3
+_SOLD_OUT = 0.2  # what is left of the probability of a query whose whole category is sold out
 _KEPT = 60  # candidates of a gathered pool: more than the longest list, since some are merged, blocked or diversified
 
 
@@ -100,6 +103,7 @@ class SuggestService:
         pinned = [text for text in now.rules.pins(typed.text) if self.finds(text) != 0]
         candidates = list(pool.candidates.values())
         scores = self._bundle.blend.log_scores(candidates, pool, typed.text)
+        scores = [score + self._fading(candidate) for score, candidate in zip(scores, candidates, strict=True)]
         session = Session.of(query.previous, now.at)
         if session:
             known = len(typed.words)
@@ -112,8 +116,14 @@ class SuggestService:
             self._suggestion(pool.candidates.get(line.text), line, typed, query, now) for line in chosen
         )
         stages = gathered.stage_ms | {"finish": 1e3 * (time.perf_counter() - begun)}
+        best = candidates and chosen and query.category is None and self._bundle.scopes(chosen[0].text, _SCOPES)
         return SuggestReply(
-            suggestions, self._cards(suggestions, query.include_products), stages, session is not None, tuple(pool.late)
+            suggestions,
+            self._cards(suggestions, query.include_products),
+            stages,
+            personalized=session is not None,
+            scopes=best or (),
+            late=tuple(pool.late),
         )
 
     def finds(self, text: str) -> int | None:
@@ -123,6 +133,13 @@ class SuggestService:
     def is_known(self, text: str) -> bool:
         """Whether shoppers completed the normalised `text` before this version was made."""
         return text in self._bundle.completions.by_source[Source.HISTORY].texts
+
+    def _fading(self, candidate: Candidate) -> float:
+        """Log of how much of the candidate's category can be bought: a sold-out kind fades, and does not vanish."""
+        stock = self._bundle.stock
+        if not stock or candidate.category is None:
+            return 0.0
+        return math.log(_SOLD_OUT + (1 - _SOLD_OUT) * stock[candidate.category])
 
     def _allowed(self, category: str | None) -> frozenset[int] | None:
         if category is None:

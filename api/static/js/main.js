@@ -38,6 +38,11 @@ const box = new SearchBox(
       tell("suggestion_click", { query: item.text, rank, requestId: answer.request_id, additional: { prefix } });
       go(item.text);
     },
+    onScope: (item, scope, rank, answer, prefix) => {
+      const additional = { prefix, category: scope.category };
+      tell("suggestion_click", { query: item.text, rank, requestId: answer.request_id, additional });
+      go(item.text, { filters: { ...noFilters(), category: [scope.category] } });
+    },
     onProduct: (product, rank, answer) => open(product, rank, answer.request_id),
   },
 );

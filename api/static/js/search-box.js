@@ -16,7 +16,7 @@ export class SearchBox {
   /**
    * @param parts elements: form, input, clear, popup, list, timing, announcer
    * @param hooks fetch(prefix, signal) → answer; onSubmit(text); onSuggestion(item, rank, answer, prefix);
-   *              onProduct(product, rank, answer)
+   *              onScope(item, scope, rank, answer, prefix); onProduct(product, rank, answer)
    */
   constructor(parts, hooks) {
     Object.assign(this, parts);
@@ -149,6 +149,11 @@ export class SearchBox {
         this.text = item.text;
         this.close();
         this.hooks.onSuggestion(item, rank, answer, prefix);
+      },
+      onScope: (item, scope, rank) => {
+        this.text = item.text;
+        this.close();
+        this.hooks.onScope(item, scope, rank, answer, prefix);
       },
       onProduct: (product, rank) => {
         this.close();

@@ -14,14 +14,22 @@ const SOURCES = {
 const HEADINGS = { recent: "Recent searches", trending: "Trending" };
 
 /** Fill `list` with the answer's options. Returns `[{element, text, choose}]` in the order on screen. */
-export function fillList(list, answer, { onSuggestion, onProduct }) {
+export function fillList(list, answer, { onSuggestion, onScope, onProduct }) {
   const options = [];
   const groups = new Map();
   answer.items.forEach((item, index) => {
     const heading = HEADINGS[item.source] ?? "";
     const option = suggestionOption(item, `suggestion-${options.length}`);
     options.push({ element: option, text: item.text, choose: () => onSuggestion(item, index + 1) });
-    groups.set(heading, [...(groups.get(heading) ?? []), option]);
+    const members = [option];
+    if (index === 0) {
+      for (const scope of answer.scopes ?? []) {
+        const scoped = scopeOption(item, scope, `suggestion-${options.length}`);
+        options.push({ element: scoped, text: item.text, choose: () => onScope(item, scope, index + 1) });
+        members.push(scoped);
+      }
+    }
+    groups.set(heading, [...(groups.get(heading) ?? []), ...members]);
   });
   const products = answer.products ?? [];
   const cards = products.map((product, index) => {
@@ -68,6 +76,22 @@ function suggestionOption(item, id) {
       ? element("span", { class: "suggestion-count" }, whole(item.product_count), productWord(item.product_count))
       : null,
     element("span", { class: `badge badge-${item.source}`, title: source.title }, source.badge),
+  );
+}
+
+/** The best suggestion within one of the shop's categories: "nintendo in Video Games". */
+function scopeOption(item, scope, id) {
+  return element(
+    "div",
+    { class: "suggestion suggestion-scope", id, role: "option", "aria-selected": "false" },
+    element(
+      "span",
+      { class: "suggestion-words" },
+      element("span", { class: "completed" }, item.text),
+      " in ",
+      element("span", { class: "suggestion-scope-name" }, scope.category),
+    ),
+    element("span", { class: "suggestion-count" }, whole(scope.product_count), productWord(scope.product_count)),
   );
 }
 

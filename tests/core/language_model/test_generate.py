@@ -65,7 +65,7 @@ def test_of_a_long_prefix_the_last_words_are_read(generator: QueryGenerator) -> 
     long = ["lamp", "wood", *["red", "shoe"] * 4]
     lines = generator.generate(long, "s", [(0, 1.0)], limit=3, width=8)
     assert lines and all(line.words[:-1] == tuple(long) for line in lines)
-    assert generator.reading_steps == 9  # the begin token and eight words
+    assert generator.reading_steps == 8
 
 
 def test_categories_add_up(generator: QueryGenerator) -> None:
@@ -95,7 +95,7 @@ def test_typed_words_are_read_once(generator: QueryGenerator) -> None:
     ]:
         generator.generate(words, half, categories, limit=3, width=3)
         steps.append(generator.reading_steps)
-    assert steps == [1, 1, 1, 1, 2, 2]  # `red` was foreseen, `shoe` after it was not
+    assert steps == [0, 0, 0, 0, 1, 1]  # `red` was foreseen, `shoe` after it was not
 
 
 def test_a_session_of_twelve_keystrokes_reads_each_word_once(generator: QueryGenerator) -> None:
@@ -107,7 +107,7 @@ def test_a_session_of_twelve_keystrokes_reads_each_word_once(generator: QueryGen
         reading, beam = generator.reading_steps - before[0], generator.beam_steps - before[1]
         assert reading <= 1 and beam <= 1, typed[:length]
         before = generator.reading_steps, generator.beam_steps
-    assert generator.reading_steps <= 3  # the begin token and two finished words
+    assert generator.reading_steps <= 2  # two finished words
 
 
 def test_cached_state_changes_nothing(generator: QueryGenerator) -> None:
