@@ -103,7 +103,7 @@ PRESETS: Mapping[Preset, PresetSizes] = {
         batch_size=64, learning_rate=8e-3, query_learning_rate=1.5e-3, title_word_dropout=0.3, query_word_dropout=0.1,
         query_epochs=12,
         title_epochs=3, max_query_lines=120_000, max_title_lines=60_000, eval_every_lines=30_000,
-        generation_starts=500, blend_examples=1_500,
+        generation_starts=500, blend_examples=800,
     ),
     # Paper §5.1: 3 layers 2000/1500/1000, attention 1000/750/500 (queries) and 500/375/250 (titles), context 500,
     # batch 128, Adam. "Dropout 0.8" is read as the share kept. For a GPU.

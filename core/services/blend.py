@@ -56,7 +56,7 @@ class Blend:
         }
     )  # fmt: skip
     session_weights: Mapping[str, float] = field(
-        default_factory=lambda: {"last": 2.0, "earlier": 1.0, "fresh": 2.0, "shared_words": 0.5}
+        default_factory=lambda: {"last": 1.9, "earlier": 0.0, "fresh": 3.0, "shared_words": 0.4}
     )
 
     def as_dict(self) -> dict[str, object]:

@@ -23,6 +23,7 @@ from core.services.sources.beam import BeamSource
 from core.services.sources.contract import Candidate, CandidateSource, Keystroke, Match, Pool
 from core.services.sources.history import HistorySource, StoredSource
 from core.services.sources.near import NearSource
+from core.services.sources.relaxed import RelaxedSource
 from core.services.sources.spelling import SpellingSource
 from core.services.sources.words import WordsSource
 from core.services.typed import Typed
@@ -49,6 +50,8 @@ class SuggestService:
             self.beam,
             SpellingSource(bundle.completions, bundle.known_words, bundle.corrector, self.beam),
         )
+
+        self._relaxed = RelaxedSource(bundle.completions, self.beam, bundle.count_products)
 
     def warm_up(self) -> None:
         """Runs a few lists, so that the first shopper does not pay for page faults."""
@@ -88,6 +91,11 @@ class SuggestService:
             stage_ms[source.name] = 1e3 * (time.perf_counter() - begun)
         begun = time.perf_counter()
         self._keep_findable(pool, typed)
+        if self._bundle.has_catalog and self._relaxed.wanted(keystroke, pool):
+            complete &= generate
+            if generate and begun < deadline:
+                self._relaxed.add(keystroke, pool)
+                self._keep_findable(pool, typed)
         stage_ms["products"] = 1e3 * (time.perf_counter() - begun)
         return Gathered(typed, pool, stage_ms, complete and not pool.late and begun < deadline)
 
