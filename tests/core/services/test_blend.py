@@ -19,7 +19,7 @@ PLAIN = Blend(1.0, dict.fromkeys(FEATURES, 0.0) | {"log_mass": 1.0}, dict.fromke
 
 
 def pool() -> Pool:
-    """Typed `red s`: 6 completions of `red shoes`, 2 of `red socks`; the models add `red sofa`; `bed s` is a slip away."""
+    """Typed `red s`: 6 completions of `red shoes`, 2 of `red socks`; the models add `red sofa`; `bed s` is near."""
     found = Pool(evidence=2.0, seen=8.0)
     found.add("red shoes", Source.HISTORY, Match.LITERAL, "red s", weight=6)
     found.add("red socks", Source.HISTORY, Match.LITERAL, "red s", weight=2)
