@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from api.finished import Finished
 from api.state import AppState, Models
-from core.domain import SuggestQuery, SuggestReply
+from core.domain import SuggestQuery
 from core.errors import OverloadedError
 from core.services.gathered import Gathered, Now
 from core.text.normalize import normalize_prefix
@@ -21,9 +22,11 @@ from core.text.normalize import normalize_prefix
 _FINISHING_SECONDS = 0.004  # kept back of the deadline for ranking, logging and writing the reply
 
 
-async def complete(state: AppState, models: Models, query: SuggestQuery) -> SuggestReply:
-    """The suggestion list of `models` for one keystroke, by the deadline of the settings."""
-    begun = time.perf_counter()
+async def complete(state: AppState, models: Models, query: SuggestQuery, begun: float) -> Finished:
+    """The suggestion list of `models` for one keystroke, by the deadline of the settings.
+
+    `begun`: when the request came, in seconds of `time.perf_counter()`.
+    """
     prefix = normalize_prefix(query.prefix)
     key = _key(models, prefix, query)
     version = (key, query.include_products, state.live.version, state.rules.version)
@@ -38,9 +41,10 @@ async def complete(state: AppState, models: Models, query: SuggestQuery) -> Sugg
     for source in reply.late:
         state.metrics.counts[f"late_{source}"] += 1
     state.metrics.stages("autosuggest", {**reply.stage_ms, "compute": (time.perf_counter() - begun) * 1_000})
+    finished_reply = Finished.of(reply, explain=query.explain)
     if shared and gathered.complete:
-        state.replies.put(version, reply)
-    return reply
+        state.replies.put(version, finished_reply)
+    return finished_reply
 
 
 async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: str, begun: float) -> Gathered:

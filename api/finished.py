@@ -1,24 +1,64 @@
-"""Replies that need no work at all."""
+"""A keystroke's reply in the forms in which it leaves, on the wire and in the list log; built once where shared."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
-from core.domain import SuggestReply
+from api.schemas.autosuggest import ScopeItem, SuggestionItem
+from core.domain import Suggestion, SuggestReply
+from database.repositories.lists import ShownItem
 
-_REPLIES_KEPT = 5_000  # ~10 KB each at most
+_REPLIES_KEPT = 5_000  # ~15 KB each at most
 
 ReplyKey = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`reply` as items of the response and as lines of the log."""
+
+    reply: SuggestReply
+    texts: list[str]
+    items: list[SuggestionItem]
+    scopes: list[ScopeItem]
+    shown: tuple[ShownItem, ...]
+
+    @classmethod
+    def of(cls, reply: SuggestReply, *, explain: bool) -> "Finished":
+        return cls(
+            reply,
+            [one.text for one in reply.suggestions],
+            [_item(one, explain=explain) for one in reply.suggestions],
+            [ScopeItem(category=scope.category, product_count=scope.product_count) for scope in reply.scopes],
+            tuple(
+                ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
+            ),
+        )
 
 
 class FinishedReplies:
     """Replies that are the same for everybody, as long as nothing was learnt and no rule changed. One event loop's."""
 
     def __init__(self) -> None:
-        self._replies: OrderedDict[ReplyKey, SuggestReply] = OrderedDict()
+        self._replies: OrderedDict[ReplyKey, Finished] = OrderedDict()
 
-    def get(self, key: ReplyKey) -> SuggestReply | None:
+    def get(self, key: ReplyKey) -> Finished | None:
         return self._replies.get(key)
 
-    def put(self, key: ReplyKey, reply: SuggestReply) -> None:
+    def put(self, key: ReplyKey, reply: Finished) -> None:
         self._replies[key] = reply
         if len(self._replies) > _REPLIES_KEPT:
             self._replies.popitem(last=False)
+
+
+def _item(suggestion: Suggestion, *, explain: bool) -> SuggestionItem:
+    asked = {"explain": suggestion.explain or {}} if explain else {}
+    return SuggestionItem(
+        text=suggestion.text,
+        category=suggestion.category,
+        product_count=suggestion.product_count,
+        source=suggestion.source,
+        highlights=list(suggestion.highlights),
+        score=suggestion.score,
+        corrected=suggestion.corrected,
+        **asked,
+    )

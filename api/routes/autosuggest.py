@@ -9,10 +9,10 @@ from api.cards import cards_below_suggestion, products_by_id
 from api.completion import complete
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
-from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse, ScopeItem, SuggestionItem
+from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
 from api.schemas.products import ProductCard
-from core.domain import Suggestion, SuggestQuery
-from database.repositories.lists import ListLog, ShownItem
+from core.domain import SuggestQuery
+from database.repositories.lists import ListLog
 
 router = APIRouter(tags=["storefront"])
 
@@ -28,7 +28,7 @@ async def autosuggest(
     models = state.models
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
-    reply = await complete(
+    finished = await complete(
         state,
         models,
         SuggestQuery(
@@ -41,7 +41,9 @@ async def autosuggest(
             include_products=body.include_products,
             explain=body.explain,
         ),
+        begun,
     )
+    reply = finished.reply
     state.writer.log_list(
         ListLog(
             request_id=request_id,
@@ -49,9 +51,7 @@ async def autosuggest(
             session_id=caller.session_id,
             user_key=caller.user_key,
             query=body.query_prefix,
-            items=tuple(
-                ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
-            ),
+            items=finished.shown,
             artifact_version=models.version,
             created_at=datetime.now(UTC),
         )
@@ -61,26 +61,12 @@ async def autosuggest(
         known = await products_by_id(state.database, reply.product_ids)
         cards["products"] = cards_below_suggestion(reply.product_ids, known)
     return AutosuggestResponse(
-        suggestions=[suggestion.text for suggestion in reply.suggestions],
+        suggestions=finished.texts,
         personalized=reply.personalized,
         response_time_ms=(time.perf_counter() - begun) * 1_000,
         session_id=caller.session_id,
         request_id=request_id,
-        items=[_item(suggestion, explain=body.explain) for suggestion in reply.suggestions],
-        scopes=[ScopeItem(category=scope.category, product_count=scope.product_count) for scope in reply.scopes],
+        items=finished.items,
+        scopes=finished.scopes,
         **cards,
-    )
-
-
-def _item(suggestion: Suggestion, *, explain: bool) -> SuggestionItem:
-    asked = {"explain": suggestion.explain or {}} if explain else {}
-    return SuggestionItem(
-        text=suggestion.text,
-        category=suggestion.category,
-        product_count=suggestion.product_count,
-        source=suggestion.source,
-        highlights=list(suggestion.highlights),
-        score=suggestion.score,
-        corrected=suggestion.corrected,
-        **asked,
     )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from core.language_model.beam import END, Expansion, Hypothesis, IntArray, beam_search
 from core.language_model.decoder import Decoder, DecoderState, log_softmax, stack
+from core.language_model.next_words import NextWords
 from core.text.vocabulary import Vocabulary
 
 FloatArray = npt.NDArray[np.float32]
@@ -61,8 +62,15 @@ _Path = tuple[_Key, _Node]
 class QueryGenerator:
     """One language model bound to its vocabulary. Thread-safe; nodes are cached, the least recently used go first."""
 
-    def __init__(self, decoder: Decoder, vocabulary: Vocabulary, shortlists: IntArray, max_words: int = 8) -> None:
-        """`shortlists` `(K, S)`: the words that each category may continue with.
+    def __init__(
+        self,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        shortlists: IntArray,
+        max_words: int = 8,
+        counted: NextWords | None = None,
+    ) -> None:
+        """`shortlists` `(K, S)`: the words that each category may continue with; `counted`: what followed what before.
 
         Of what is typed the last `max_words` are read; a query grows up to `max_words`, or by one word.
         """
@@ -73,6 +81,12 @@ class QueryGenerator:
         for category, listed in enumerate(shortlists):
             eos = np.array([vocabulary.eos_id(category)], np.int64)
             self._choices[category] = np.concatenate([eos, listed])
+        self._counted = counted
+        # Per category, the column of every token among its choices, −1 for none; the last entry is the end's.
+        self._columns = np.full((len(shortlists), vocabulary.output_size + 1), -1, np.int32)
+        for category, listed in enumerate(shortlists):
+            self._columns[category, listed] = 1 + np.arange(len(listed))
+            self._columns[category, -1] = 0
         self._nodes: OrderedDict[_Key, _Node] = OrderedDict()
         self._lock = threading.Lock()
         # The state before the first word is the same for every shopper: computed now, and never dropped.
@@ -187,6 +201,10 @@ class QueryGenerator:
         rare_id = self._vocabulary.rare_id
         rare = self._decoder.logits(state, rare_id, rare_id + 1) + self._rare_log_share[rare_low:rare_high]
         slice_ = log_softmax(np.concatenate([self._decoder.logits(state, low, high), rare], 1))
+        if self._counted:
+            columns = np.full(self._vocabulary.output_size + 1, -1, np.int64)
+            columns[low:high] = np.arange(high - low)
+            slice_ = self._mixed(roots, slice_, [columns] * len(roots))
         ids = np.concatenate([np.arange(low, high), self._vocabulary.input_size + np.arange(rare_low, rare_high)])
         if len(ids) > _FIRST_CHOICES:
             best = np.argpartition(-slice_.max(0), _FIRST_CHOICES)[:_FIRST_CHOICES]
@@ -209,12 +227,13 @@ class QueryGenerator:
     def _followers(self, paths: list[_Path], width: int) -> Expansion[Sequence[_Path]]:
         """The `width` most probable next tokens of each node at least, the end among them."""
         kept = min(max(width, _FOLLOWERS), len(self._choices[0]))
-        unasked = [node for _, node in paths if node.followers is None or len(node.followers.tokens) < kept]
-        if unasked:
-            state = stack([node.state for node in unasked])
+        asked = [path for path in paths if path[1].followers is None or len(path[1].followers.tokens) < kept]
+        if asked:
+            state = stack([node.state for _, node in asked])
             log_probs = self._decoder.shortlist_log_probs(state, self._choices)  # (N, S)
+            log_probs = self._mixed(asked, log_probs, [self._columns[key[0]] for key, _ in asked])
             best = np.argpartition(-log_probs, kept - 1, axis=1)[:, :kept] if kept < log_probs.shape[1] else None
-            for row, node in enumerate(unasked):
+            for row, (_, node) in enumerate(asked):
                 columns = np.arange(kept) if best is None else best[row]
                 tokens = self._choices[int(state.category[row])][columns]
                 node.followers = _Followers(np.where(columns == 0, END, tokens), log_probs[row, columns])
@@ -224,6 +243,14 @@ class QueryGenerator:
             np.stack([followers.tokens[:kept] for followers in found]),
             paths,
         )
+
+    def _mixed(self, paths: Sequence[_Path], log_probs: FloatArray, columns: Sequence[IntArray]) -> FloatArray:
+        """`log_probs` `(N, C)` of the network, corrected by what followed the words of each path before."""
+        counted = self._counted
+        if counted is None:
+            return log_probs
+        rows = [counted.mixed(key[1], columns[row], np.exp(log_probs[row])) for row, (key, _) in enumerate(paths)]
+        return np.log(np.maximum(np.stack(rows), np.float32(1e-30)))
 
     def _merge(self, words: Sequence[str], categories: Sequence[int], found: Sequence[Hypothesis]) -> list[Generated]:
         """One entry per text: its probabilities under all categories added up, the category of the largest kept."""

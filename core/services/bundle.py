@@ -18,6 +18,8 @@ from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig
 from core.language_model.decoder import Decoder
 from core.language_model.generate import QueryGenerator
+from core.language_model.next_words import NextWords
+from core.language_model.stored_corpus import CORPUS, load_lines
 from core.retrieval.completions import Completions
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
@@ -29,6 +31,7 @@ from core.text.terms import terms_of_normalized
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
+COUNTED_LINES = 200_000  # about 100 MB of counts
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
 COMPLETIONS, PRODUCTS = "completions", "products"
 FORMS, BLEND = "forms.json", "blend.json"
@@ -128,7 +131,7 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         predictor=CategoryPredictor(vocabulary, counts, np.load(folder.path / "category_prior.npy")),
         known_words=KnownWords(known),
         corrector=Corrector(known),
-        query_model=_model(folder, QUERY_MODEL, vocabulary, listed),
+        query_model=_model(folder, QUERY_MODEL, vocabulary, listed, _counted(folder, vocabulary)),
         catalog_model=_model(folder, CATALOG_MODEL, vocabulary, listed),
         completions=load_completions(folder.path / COMPLETIONS),
         forms=folder.json(FORMS),
@@ -160,7 +163,11 @@ def _known_words(vocabulary: Vocabulary, products: ProductIndex | None) -> dict[
 
 
 def _model(
-    folder: ArtifactFolder, name: str, vocabulary: Vocabulary, listed: "np.typing.NDArray[np.int64]"
+    folder: ArtifactFolder,
+    name: str,
+    vocabulary: Vocabulary,
+    listed: "np.typing.NDArray[np.int64]",
+    counted: NextWords | None = None,
 ) -> QueryGenerator | None:
     if not folder.has(f"{name}/config.json"):
         return None
@@ -168,7 +175,15 @@ def _model(
     if config.output_size != vocabulary.output_size or config.categories != vocabulary.categories:
         raise ArtifactError(f"artifact {folder.version}: the {name} was trained on another vocabulary")
     weights = load_file(folder.path / name / "weights.safetensors")
-    return QueryGenerator(Decoder(config, weights), vocabulary, listed)
+    return QueryGenerator(Decoder(config, weights), vocabulary, listed, counted=counted)
+
+
+def _counted(folder: ArtifactFolder, vocabulary: Vocabulary) -> NextWords:
+    """What followed what in the queries that the models learnt from, the most frequent `COUNTED_LINES` of them."""
+    lines = load_lines(folder.path / CORPUS, "query")
+    if len(lines) > COUNTED_LINES:
+        lines = sorted(lines, key=lambda line: -line.weight)[:COUNTED_LINES]
+    return NextWords(lines, ignored=frozenset({vocabulary.rare_id}))
 
 
 def _encoder(folder: ArtifactFolder, embedding_model: str | None) -> Encoder:

@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 _SHORTEST_PLURAL = 4
+_BEFORE_ES = ("se", "xe", "ze", "che", "she")  # `box`, `boxes`; `case`, `cases`; `dish`, `dishes`
 FOCUSED_FROM = 8  # characters typed from which on the shopper has said which kind is wanted
 
 
@@ -17,21 +19,26 @@ class Ranked:
     category: int | None = None
 
 
+@lru_cache(maxsize=50_000)
 def form_key(text: str) -> tuple[str, ...]:
     """Equal for normalised texts that differ in plurals or the order of their words alone.
 
     A stemmer would also join `game` and `gaming`, which shoppers mean differently.
     """
-    return tuple(sorted(_singular(word) for word in text.split()))
+    return tuple(sorted(map(_singular, text.split())))
 
 
 def _singular(word: str) -> str:
-    """Without its plural ending, whether what is left is a word or not: both forms must only meet."""
-    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or word.endswith("ss") or not word.isalpha():
+    """Without its plural ending, whether what is left is a word or not: both forms must only meet.
+
+    `cases` may be of `case` or of `cas`, so the e before a plural's s goes from both.
+    """
+    if len(word) < _SHORTEST_PLURAL or not word.isalpha() or word.endswith("ss"):
         return word
     if word.endswith("ies"):
         return word[:-3] + "y"
-    return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
+    stem = word[:-1] if word.endswith("s") else word
+    return stem[:-1] if stem.endswith(_BEFORE_ES) else stem
 
 
 def merged(ranked: Sequence[Ranked], keys: Sequence[tuple[str, ...]]) -> list[Ranked]:

@@ -205,7 +205,7 @@ class SuggestService:
         ]
         taken = {form_key(text) for text in pinned}
         keys = [form_key(line.text) for line in ranked]
-        lines = [line for line in merged(ranked, keys) if form_key(line.text) not in taken]
+        lines = [line for line in merged(ranked, keys) if not taken or form_key(line.text) not in taken]
         chosen = [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
         best = 1.0
         for at, line in enumerate(chosen):  # what stands lower for another reason is not scored above

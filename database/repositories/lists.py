@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from database.models import list_log
@@ -61,17 +61,20 @@ def _row(shown: ListLog) -> dict[str, object]:
     }
 
 
+def insert_lists(connection: Connection, batch: Sequence[ListLog]) -> None:
+    """As `ListRepository.add_many`, on a plain connection."""
+    if batch:
+        statement = upsert(connection.dialect, list_log).on_conflict_do_nothing(index_elements=["request_id"])
+        connection.execute(statement, [_row(shown) for shown in batch])
+
+
 class ListRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add_many(self, batch: Sequence[ListLog]) -> None:
         """Append the lists. A request id that is there keeps its first list: storefronts may repeat a request."""
-        if batch:
-            statement = upsert(self._session.get_bind().dialect, list_log).on_conflict_do_nothing(
-                index_elements=["request_id"]
-            )
-            await self._session.execute(statement, [_row(shown) for shown in batch])
+        await (await self._session.connection()).run_sync(insert_lists, batch)
 
     async def count(self) -> int:
         return (await self._session.execute(select(func.count()).select_from(list_log))).scalar_one()
