@@ -19,6 +19,7 @@ from core.errors import OverloadedError
 from core.services.gathered import Gathered, Now
 from core.text.normalize import normalize_prefix
 
+_MODELS_SECONDS = 0.15  # after which a list is cut short, and not kept
 _FINISHING_SECONDS = 0.004  # kept back of the deadline for ranking, logging and writing the reply
 
 
@@ -56,7 +57,8 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
     if indexed.complete:
         await state.candidates.keep(key, indexed)
         return indexed
-    compute = partial(state.threads.run, partial(models.gather, query, deadline, True))
+    # The models may take longer than this shopper waits: on a busy machine nothing would ever be kept otherwise.
+    compute = partial(state.threads.run, partial(models.gather, query, begun + _MODELS_SECONDS, True))
     flight = state.candidates.computed(key, compute)
     with suppress(TimeoutError, OverloadedError):
         return await asyncio.wait_for(asyncio.shield(flight), max(0.0, deadline - time.perf_counter()))

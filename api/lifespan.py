@@ -35,6 +35,7 @@ from database.connection import Database
 from database.identity import UserKeys
 from database.writer import EventWriter
 
+_NO_FULL_COLLECTION = 1_000_000
 _SWITCH_SECONDS = 0.0005  # between the event loop and computing threads; with the default of 5 ms replies wait
 
 _log = structlog.get_logger(__name__)
@@ -92,8 +93,11 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
     models = await threads.run(partial(load, settings, None))
     await threads.run(models.warm_up)  # the first keystroke must not pay for lazy initialisation
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # A full collection looks through everything that is loaded and cached, and stops every request for 0.1 s and more.
+    # What is loaded stays, and the caches hold no cycles: collections of what is young are enough.
     gc.collect()
-    gc.freeze()  # what is loaded stays: a collection that looked through it would stop every request for 0.1 s
+    gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _NO_FULL_COLLECTION)
 
     writer = EventWriter(database)
     writer.start()

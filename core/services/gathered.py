@@ -16,6 +16,7 @@ class Gathered:
 
     typed: Typed | None  # None: nothing was typed that is a word, or the category does not exist
     pool: Pool
+    scores: tuple[float, ...]  # log scores of the pool's candidates, in their order, best first
     stage_ms: dict[str, float]  # by source
     complete: bool  # every source that was wanted had its say in time
 

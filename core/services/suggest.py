@@ -33,7 +33,7 @@ DIVERSITY = 0.15
 _RECENT_AT_MOST = 3
 _SCOPES = 3
 _SOLD_OUT = 0.2  # what is left of the probability of a query whose whole category is sold out
-_KEPT = 60  # candidates of a gathered pool: more than the longest list, since some are merged, blocked or diversified
+_KEPT = 40  # candidates of a gathered pool: more than the longest list, since some are merged, blocked or diversified
 
 
 class SuggestService:
@@ -73,7 +73,7 @@ class SuggestService:
         typed, allowed = Typed.parse(normalize_prefix(query.prefix)), self._allowed(query.category)
         pool, stage_ms = Pool(self._bundle.blend.evidence), dict[str, float]()
         if typed is None or allowed == frozenset():
-            return Gathered(None, pool, stage_ms, True)
+            return Gathered(None, pool, (), stage_ms, True)
         keystroke = Keystroke(typed, query.limit, allowed, deadline)
         complete = True
         for source in self._sources:
@@ -90,14 +90,14 @@ class SuggestService:
             source.add(keystroke, pool)
             stage_ms[source.name] = 1e3 * (time.perf_counter() - begun)
         begun = time.perf_counter()
-        self._keep_findable(pool, typed)
+        scores = self._keep_findable(pool, typed)
         if self._bundle.has_catalog and self._relaxed.wanted(keystroke, pool):
             complete &= generate
             if generate and begun < deadline:
                 self._relaxed.add(keystroke, pool)
-                self._keep_findable(pool, typed)
+                scores = self._keep_findable(pool, typed)
         stage_ms["products"] = 1e3 * (time.perf_counter() - begun)
-        return Gathered(typed, pool, stage_ms, complete and not pool.late and begun < deadline)
+        return Gathered(typed, pool, scores, stage_ms, complete and not pool.late and begun < deadline)
 
     def finish(self, gathered: Gathered, query: SuggestQuery, now: Now) -> SuggestReply:
         """The list of `query` from what was gathered for it."""
@@ -110,8 +110,10 @@ class SuggestService:
         pool = self._with_live(gathered.pool, typed, query, now)
         pinned = [text for text in now.rules.pins(typed.text) if self.finds(text) != 0]
         candidates = list(pool.candidates.values())
-        scores = self._bundle.blend.log_scores(candidates, pool, typed.text)
-        scores = [score + self._fading(candidate) for score, candidate in zip(scores, candidates, strict=True)]
+        scores = list(gathered.scores)
+        if pool is not gathered.pool:  # something was learnt since
+            plain = self._bundle.blend.log_scores(candidates, pool, typed.text)
+            scores = [score + self._fading(candidate) for score, candidate in zip(plain, candidates, strict=True)]
         session = Session.of(query.previous, now.at)
         if session:
             known = len(typed.words)
@@ -154,19 +156,22 @@ class SuggestService:
             return None
         return self._bundle.category_aliases.get(category.casefold().strip(), frozenset())
 
-    def _keep_findable(self, pool: Pool, typed: Typed) -> None:
-        """Leaves the `_KEPT` likeliest candidates that find a product, with how many they find."""
+    def _keep_findable(self, pool: Pool, typed: Typed) -> tuple[float, ...]:
+        """Leaves the `_KEPT` likeliest candidates that find a product, with how many they find; gives scores."""
         candidates = list(pool.candidates.values())
         scores = self._bundle.blend.log_scores(candidates, pool, typed.text)
         kept: dict[str, Candidate] = {}
-        for _, candidate in sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0]):
+        left = []
+        for score, candidate in sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0]):
             if candidate.product_count is None:
                 candidate.product_count = self.finds(candidate.text)
             if candidate.product_count != 0:
                 kept[candidate.text] = candidate
+                left.append(score + self._fading(candidate))
                 if len(kept) == _KEPT:
                     break
         pool.candidates = kept
+        return tuple(left)
 
     def _with_live(self, pool: Pool, typed: Typed, query: SuggestQuery, now: Now) -> Pool:
         """The pool and what was learnt since the version was made. Within a category, only what was there already."""

@@ -64,7 +64,7 @@ class SmallShop:
 
     def gather(self, query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
         self.gather_calls.append(query)
-        return Gathered(Typed.parse(normalize_prefix(query.prefix)), Pool(1.0), {}, True)
+        return Gathered(Typed.parse(normalize_prefix(query.prefix)), Pool(1.0), (), {}, True)
 
     def search(self, query: SearchQuery) -> SearchReply:
         if not self.has_catalog:

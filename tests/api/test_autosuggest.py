@@ -104,7 +104,7 @@ def test_models_that_are_late_or_overloaded_are_left_out_and_counted(
     def gather(query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
         if generate:
             assert begun.wait(20)
-        return Gathered(Typed("red", (), "red"), Pool(1.0), {}, complete=generate)
+        return Gathered(Typed("red", (), "red"), Pool(1.0), (), {}, complete=generate)
 
     def finish(gathered: Gathered, query: SuggestQuery, now: Now) -> SuggestReply:
         return SuggestReply((Suggestion("red", Source.HISTORY, 1.0),), (), {}, late=tuple(gathered.pool.late))
