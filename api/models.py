@@ -14,7 +14,8 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     from core.services.suggest import SuggestService
 
     bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model, version)
-    suggest, search = SuggestService(bundle), SearchService(bundle)
+    suggest = SuggestService(bundle, settings.suggest.suggestion_diversity)
+    search = SearchService(bundle)
 
     cut = bundle.manifest.get("learnt_before")
 

@@ -100,6 +100,12 @@ class SuggestSettings(_Group):
         gt=0,
         description="days after which a live search counts half: a fashion passes in weeks, a season stays",
     )
+    suggestion_diversity: float = Field(
+        default=0.15,
+        ge=0,
+        lt=1,
+        description="what a further line of one kind loses on short prefixes; 0 ranks by probability alone",
+    )
     session_context_ttl_seconds: float = Field(
         default=5.0,
         gt=0,
