@@ -81,9 +81,9 @@ class SuggestSettings(_Group):
         description="seconds a list is kept; keys carry the artifact version, so age alone makes a list stale",
     )
     suggest_cache_entries: int = Field(
-        default=20_000,
+        default=5_000,
         gt=0,
-        description="lists kept in one worker without Redis, about 2 KB each; the least recently used goes first",
+        description="gathered lists kept in one worker, about 15 KB each; the least recently used goes first",
     )
     suggestion_min_shoppers: int = Field(
         default=5,

@@ -22,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
 _MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_TIMEOUT_MS = 60_000  # all tables and indexes, on the slow disk of a busy machine
 BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another process: longer than any bulk batch
 # Pages (of 4 KB) in the write-ahead log at which a commit must stop to copy them: far off, as `checkpoint` is called
 # in quiet moments; only a bulk import gets there.
@@ -58,20 +59,20 @@ class _Direct:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
 
 
-def _engine(url: str, *, writes: bool) -> AsyncEngine:
+def _engine(url: str, *, writes: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
     pool_size = 1 if writes and url.startswith("sqlite") else 4
     engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, json_serializer=_to_json)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine.sync_engine, writes=writes)
+        _prepare_sqlite(engine.sync_engine, writes=writes, busy_timeout_ms=busy_timeout_ms)
     return engine
 
 
-def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
+def _prepare_sqlite(engine: Engine, *, writes: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         # FULL: a commit is on disk before it returns, which is what a 200 of /engagement promises.
@@ -104,8 +105,12 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the tables to the newest revision, all or nothing. A second process that migrates too waits."""
-        async with self._one_writer, self._writing.begin() as connection:
-            await connection.run_sync(_upgrade)
+        engine = _engine(self.url.render_as_string(hide_password=False), busy_timeout_ms=MIGRATION_TIMEOUT_MS)
+        try:
+            async with self._one_writer, engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+        finally:
+            await engine.dispose()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

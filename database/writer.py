@@ -100,11 +100,11 @@ class EventWriter:
         """
         self._enqueue([event]).add_done_callback(self._count_lost)
 
-    async def flush_events(self, at_most_seconds: float | None = None) -> None:
-        """Returns when every event handed over before is settled, written or not, or when the time is up."""
+    async def flush_events(self) -> None:
+        """Returns when every event handed over before is settled, written or not."""
         settled = self._enqueue([])
         settled.add_done_callback(lambda outcome: outcome.cancelled() or outcome.exception())  # heard by its own caller
-        await asyncio.wait([settled], timeout=at_most_seconds)
+        await asyncio.wait([settled])
 
     def _count_lost(self, outcome: "asyncio.Future[list[Appended]]") -> None:
         if outcome.cancelled() or outcome.exception() is not None:

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import ArtifactError
 from core.retrieval.completion import CompletionIndex
-from core.retrieval.completion_storage import mapped
+from core.retrieval.completion_storage import mapped_arrays, save_arrays
 from core.retrieval.fuzzy import ARRAYS, BASE, CHARACTERS, FILTER_BITS_A_HASH, FuzzyPrefixes, filter_shift, mixed
 
 TEXTS_AT_MOST = 500_000
@@ -55,17 +54,12 @@ def build_fuzzy(index: CompletionIndex, texts_at_most: int = TEXTS_AT_MOST) -> F
 
 def save_fuzzy(fuzzy: FuzzyPrefixes, folder: Path) -> None:
     """Writes the arrays into the empty or missing `folder`; the texts are stored with their index."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", fuzzy.arrays[name])
+    save_arrays(fuzzy.arrays, folder)
 
 
 def load_fuzzy(folder: Path, index: CompletionIndex) -> FuzzyPrefixes:
     """What `save_fuzzy` wrote, mapped. Raises ArtifactError where it is not there."""
-    try:
-        return FuzzyPrefixes(index.texts, {name: mapped(folder / f"{name}.npy") for name in ARRAYS})
-    except FileNotFoundError as error:
-        raise ArtifactError(f"completions of another layout ({folder.name} is not whole): retrain") from error
+    return FuzzyPrefixes(index.texts, mapped_arrays(ARRAYS, folder))
 
 
 _NO_TEXTS = np.zeros((0, CHARACTERS), np.uint32)

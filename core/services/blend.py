@@ -45,7 +45,8 @@ _HOUR = 3_600.0
 class Blend:
     """`evidence`: completions that the models' word is worth; the weights of `FEATURES` and of `SESSION_FEATURES`.
 
-    The defaults were learnt on two public logs (training/LOG.md); a shop's own are fitted from there.
+    The defaults are rounded from fits on one public log (training/LOG.md). A shop's own are fitted from there, all but
+    the session's.
     """
 
     evidence: float = 8.0

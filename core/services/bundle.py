@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,12 @@ from core.text.terms import terms_of_normalized
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
+SCOPES = 3
 COUNTED_LINES = 200_000  # about 100 MB of counts
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
 COMPLETIONS, PRODUCTS = "completions", "products"
 FORMS, BLEND = "forms.json", "blend.json"
-_COUNTS_KEPT = 100_000  # about 15 MB
+_ANSWERS_KEPT = 100_000  # about 15 MB of counts; scopes are only of first lines
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,11 @@ class Bundle:
     encoder: Encoder | None
     stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
     _counts: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # products of texts asked for
+    _scopes: dict[str, tuple[Scope, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_catalog(self) -> bool:
         return self.products is not None
-
-    @property
-    def made_at(self) -> datetime:
-        return datetime.fromisoformat(self.manifest["created_at"])
 
     def count_products(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""
@@ -74,18 +71,24 @@ class Bundle:
             return None
         count = self._counts.get(text)
         if count is None:
-            if len(self._counts) >= _COUNTS_KEPT:
+            if len(self._counts) >= _ANSWERS_KEPT:
                 self._counts.clear()
             count = self._counts[text] = self.products.count_matching(terms_of_normalized(text))
         return count
 
-    def scopes(self, text: str, limit: int) -> tuple[Scope, ...]:
-        """The shop's categories that hold most of what `text` finds, at least two of them, or none."""
+    def scopes(self, text: str) -> tuple[Scope, ...]:
+        """The shop's categories that hold most of what `text` finds: two or `SCOPES` of them, or none."""
         if self.products is None:
             return ()
-        rows = self.products.lexical.matching_all(terms_of_normalized(text))
-        found = self.products.columns.counted_categories(rows)[:limit]
-        return tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
+        scopes = self._scopes.get(text)
+        if scopes is None:
+            if len(self._scopes) >= _ANSWERS_KEPT:
+                self._scopes.clear()
+            rows = self.products.lexical.matching_all(terms_of_normalized(text))
+            found = self.products.columns.counted_categories(rows)[:SCOPES]
+            scopes = tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
+            self._scopes[text] = scopes
+        return scopes
 
     def best_products(self, text: str, limit: int) -> tuple[str, ...]:
         """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""

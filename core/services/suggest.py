@@ -31,7 +31,6 @@ from core.text.normalize import normalize, normalize_prefix
 
 DIVERSITY = 0.15
 _RECENT_AT_MOST = 3
-_SCOPES = 3
 _SOLD_OUT = 0.2  # what is left of the probability of a query whose whole category is sold out
 _KEPT = 40  # candidates of a gathered pool: more than the longest list, since some are merged, blocked or diversified
 
@@ -50,7 +49,6 @@ class SuggestService:
             self.beam,
             SpellingSource(bundle.completions, bundle.known_words, bundle.corrector, self.beam),
         )
-
         self._relaxed = RelaxedSource(bundle.completions, self.beam, bundle.count_products)
 
     def warm_up(self) -> None:
@@ -80,11 +78,10 @@ class SuggestService:
             begun = time.perf_counter()
             if not source.wanted(keystroke, pool):
                 continue
-            generates = source.name in ("beam", "spelling")
-            if generates and not generate:
+            if source.generates and not generate:
                 complete = False
                 continue
-            if begun >= deadline and source.name != "history":
+            if begun >= deadline and source is not self._sources[0]:  # the log always has its say
                 pool.late.append(source.name)
                 continue
             source.add(keystroke, pool)
@@ -125,16 +122,10 @@ class SuggestService:
         suggestions = tuple(
             self._suggestion(pool.candidates.get(line.text), line, typed, query, now) for line in chosen
         )
+        scopes = self._bundle.scopes(chosen[0].text) if chosen and query.category is None else ()
+        cards = self._cards(suggestions, query.include_products)
         stages = gathered.stage_ms | {"finish": 1e3 * (time.perf_counter() - begun)}
-        best = candidates and chosen and query.category is None and self._bundle.scopes(chosen[0].text, _SCOPES)
-        return SuggestReply(
-            suggestions,
-            self._cards(suggestions, query.include_products),
-            stages,
-            personalized=session is not None,
-            scopes=best or (),
-            late=tuple(pool.late),
-        )
+        return SuggestReply(suggestions, cards, stages, session is not None, scopes, tuple(pool.late))
 
     def finds(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""
@@ -201,16 +192,15 @@ class SuggestService:
     ) -> list[Ranked]:
         """The lines of the list, best first: pinned ones, then by probability and diversity."""
         first = [Ranked(text, 1.0) for text in pinned]
+        taken = {form_key(text) for text in pinned}
         ranked = [
             Ranked(candidate.text, share, candidate.category)
             for share, candidate in sorted(
                 zip(shares, candidates, strict=True), key=lambda pair: (-pair[0], pair[1].text)
             )
-            if not now.rules.blocks(candidate.text)
+            if not now.rules.blocks(candidate.text) and form_key(candidate.text) not in taken
         ]
-        taken = {form_key(text) for text in pinned}
-        keys = [form_key(line.text) for line in ranked]
-        lines = [line for line in merged(ranked, keys) if not taken or form_key(line.text) not in taken]
+        lines = merged(ranked, [form_key(line.text) for line in ranked])
         chosen = [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
         best = 1.0
         for at, line in enumerate(chosen):  # what stands lower for another reason is not scored above

@@ -77,22 +77,13 @@ def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str
     return found
 
 
-def find_recent_queries(connection: Connection, session_id: str, user_key: str | None, limit: int) -> list[str]:
-    """As `EventRepository.recent_queries`, on a plain connection."""
-    newest = (
-        select(events.c.normalized)
-        .where(_completed_by(session_id, user_key))
-        .group_by(events.c.normalized)
-        .order_by(func.max(events.c.occurred_at).desc(), events.c.normalized)
-        .limit(limit)
-    )
-    return [text for text in connection.execute(newest).scalars() if text is not None]
-
-
 def find_previous_queries(
     connection: Connection, session_id: str, user_key: str | None, limit: int
 ) -> list[PreviousQuery]:
-    """The last completions, newest first, repeats included; whose they are: as in `EventRepository.recent_queries`."""
+    """The last completions, newest first, repeats included.
+
+    Without a user these are the session's own events alone: a session id does not open a known user's history.
+    """
     newest = (
         select(events.c.normalized, events.c.occurred_at)
         .where(_completed_by(session_id, user_key))
@@ -125,13 +116,6 @@ class EventRepository:
     async def digests(self, event_ids: Sequence[str]) -> Mapping[str, str]:
         """The content digests of the known ones among these ids."""
         return await (await self._session.connection()).run_sync(stored_digests, event_ids)
-
-    async def recent_queries(self, session_id: str, user_key: str | None, limit: int) -> list[str]:
-        """The distinct queries last completed, newest first, normalised.
-
-        Without a user these are the session's own events alone: a session id does not open a known user's history.
-        """
-        return await (await self._session.connection()).run_sync(find_recent_queries, session_id, user_key, limit)
 
     async def searches(self, min_shoppers: int, before: datetime | None = None) -> list[tuple[str, int]]:
         """`(normalised query, shoppers)` of the completed searches, in a fixed order.

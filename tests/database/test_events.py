@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from core.domain import Action, Engagement
 from database.connection import Database
 from database.identity import UserKeys
-from database.repositories.events import EventRepository, content_digest
+from database.repositories.events import EventRepository, content_digest, find_previous_queries
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2025, 1, 31, 12, tzinfo=UTC)
@@ -31,8 +32,8 @@ async def add(database: Database, *batch: Engagement) -> set[str]:
 
 
 async def recent(database: Database, session_id: str, user_key: str | None = None, limit: int = 10) -> list[str]:
-    async with database.reading() as session:
-        return await EventRepository(session).recent_queries(session_id, user_key, limit)
+    read = partial(find_previous_queries, session_id=session_id, user_key=user_key, limit=50)
+    return list(dict.fromkeys(query.text for query in await database.read(read)))[:limit]
 
 
 async def test_an_event_is_written_once(database: Database) -> None:

@@ -28,6 +28,7 @@ class BeamSource:
     """The query model, which started from the catalogue's words; the catalogue model where it has too little to say."""
 
     name = "beam"
+    generates = True
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """What a source of suggestions is asked, and the pool into which it puts what it finds.
 
-A source is one small class with a `name` and two methods: `wanted(keystroke, pool)` says whether its work can still
-change the list, and `add(keystroke, pool)` does it. Sources are asked one after the other, the cheap and certain ones
-first, so that each sees what is there already.
+A source is one small class with a `name`, whether it `generates`, and two methods: `wanted(keystroke, pool)` says
+whether its work can still change the list, and `add(keystroke, pool)` does it. Sources are asked one after the other,
+the cheap and certain ones first, so that each sees what is there already.
 
 The pool is a joint distribution in the making. Shoppers completed `matched + anything` so often in the log; what was
 typed is `matched` itself, or a slip of the hand away from it, which has a probability e^−cost. What the models generate
@@ -108,6 +108,10 @@ class CandidateSource(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def generates(self) -> bool:
+        """Whether it asks the models, which takes milliseconds rather than a fraction of one."""
 
     def wanted(self, keystroke: Keystroke, pool: Pool) -> bool: ...
 

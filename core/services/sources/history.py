@@ -3,9 +3,9 @@
 from core.domain import Source
 from core.retrieval.completions import Completions
 from core.services.sources.contract import Keystroke, Match, Pool
+from core.services.sources.entries import STORED_SHARE, add_entries
 
 LOOKED_AT = 3  # times the limit: near duplicates are merged later
-STORED_SHARE = 0.3  # of the models' word: what they generate now has the rest
 MODEL_SHARES = {Source.QUERY_MODEL: 0.6, Source.CATALOG_MODEL: 0.4}
 
 
@@ -13,6 +13,7 @@ class HistorySource:
     """Always asked: it takes microseconds."""
 
     name = "history"
+    generates = False
 
     def __init__(self, completions: Completions) -> None:
         self._index = completions.by_source[Source.HISTORY]
@@ -24,17 +25,14 @@ class HistorySource:
         typed = keystroke.typed.text
         entries, total = self._index.complete(typed, LOOKED_AT * keystroke.limit, keystroke.allowed)
         pool.seen += total
-        for entry in entries:
-            pool.add(
-                entry.text, entry.source, Match.LITERAL, typed,
-                weight=entry.weight, category=entry.category, product_count=entry.product_count,
-            )  # fmt: skip
+        add_entries(pool, entries, Match.LITERAL, typed)
 
 
 class StoredSource:
     """Asked where the log alone does not fill the list with well-known queries."""
 
     name = "stored"
+    generates = False
 
     def __init__(self, completions: Completions) -> None:
         present = {source: index for source in MODEL_SHARES if len(index := completions.by_source[source])}
@@ -48,9 +46,4 @@ class StoredSource:
         typed = keystroke.typed.text
         for index, share in self._indexes:
             entries, total = index.complete(typed, keystroke.limit, keystroke.allowed)
-            for entry in entries:
-                pool.add(
-                    entry.text, entry.source, Match.LITERAL, typed,
-                    generated=STORED_SHARE * share * entry.weight / total,
-                    category=entry.category, product_count=entry.product_count,
-                )  # fmt: skip
+            add_entries(pool, entries, Match.LITERAL, typed, generated_in_all=total, share=STORED_SHARE * share)

@@ -5,6 +5,7 @@ import math
 from core.domain import Source
 from core.retrieval.completions import Completions
 from core.services.sources.contract import Keystroke, Match, Pool
+from core.services.sources.entries import add_entries
 
 SLIP = 2.5  # nats: one prefix in twelve holds a slip of the hand, as far as it shows; which one, costs more
 ENOUGH = 50.0  # completions that begin literally so: a slip is then unlikely
@@ -16,6 +17,7 @@ class NearSource:
     """Asked where few completions begin with what was typed."""
 
     name = "near"
+    generates = False
 
     def __init__(self, completions: Completions) -> None:
         self._index, self._prefixes = completions.by_source[Source.HISTORY], completions.fuzzy
@@ -31,9 +33,5 @@ class NearSource:
             cost = SLIP + near.cost
             entries, total = self._index.complete(near.text, keystroke.limit, keystroke.allowed)
             pool.seen += total * math.exp(-cost)
-            for entry in entries:
-                if not entry.text.startswith(typed):
-                    pool.add(
-                        entry.text, entry.source, Match.NEAR, near.text, cost=cost,
-                        weight=entry.weight, category=entry.category, product_count=entry.product_count,
-                    )  # fmt: skip
+            others = (entry for entry in entries if not entry.text.startswith(typed))
+            add_entries(pool, others, Match.NEAR, near.text, cost=cost)

@@ -6,7 +6,7 @@ from core.domain import Source
 from core.retrieval.completions import Completions
 from core.services.sources.beam import BeamSource
 from core.services.sources.contract import Keystroke, Match, Pool
-from core.services.sources.history import STORED_SHARE
+from core.services.sources.entries import add_entries
 from core.services.typed import Typed
 
 FEW = 3  # lines; with fewer, more is worth looking for
@@ -19,6 +19,7 @@ class RelaxedSource:
     """Asked last of all, where there is a catalogue. `finds(text)`: how many products hold all words of it."""
 
     name = "relaxed"
+    generates = True
 
     def __init__(self, completions: Completions, beam: BeamSource, finds: Callable[[str], int | None]) -> None:
         self._indexes = [index for index in completions.by_source.values() if len(index)]
@@ -34,16 +35,10 @@ class RelaxedSource:
             for index in self._indexes:
                 entries = index.complete(reading.text, keystroke.limit, keystroke.allowed)[0]
                 entries += index.matching(reading.words, reading.half, keystroke.limit)
+                if keystroke.allowed is not None:
+                    entries = [entry for entry in entries if entry.category in keystroke.allowed]
                 total = sum(entry.weight for entry in entries)
-                for entry in entries:
-                    if keystroke.allowed is None or entry.category in keystroke.allowed:
-                        seen = entry.source is Source.HISTORY
-                        pool.add(
-                            entry.text, entry.source, Match.SPELLING, reading.text, cost=COST,
-                            weight=entry.weight if seen else 0.0,
-                            generated=0.0 if seen else STORED_SHARE * entry.weight / total,
-                            category=entry.category, product_count=entry.product_count,
-                        )  # fmt: skip
+                add_entries(pool, entries, Match.SPELLING, reading.text, cost=COST, generated_in_all=total)
             self._beam.complete(reading, keystroke, pool, Match.SPELLING, COST)
             if reading.words and reading.text.strip() != keystroke.typed.text.strip():
                 whole = " ".join(reading.words)

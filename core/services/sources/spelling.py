@@ -5,6 +5,7 @@ from core.retrieval.completions import Completions
 from core.services.corrections import KnownWords, readings
 from core.services.sources.beam import BeamSource
 from core.services.sources.contract import Keystroke, Match, Pool
+from core.services.sources.entries import add_entries
 from core.services.sources.near import SLIP
 from core.text.correct import Corrector
 
@@ -15,14 +16,11 @@ class SpellingSource:
     """Asked last, where a typed word is unknown and the list is not full."""
 
     name = "spelling"
+    generates = True
 
     def __init__(self, completions: Completions, known: KnownWords, corrector: Corrector, beam: BeamSource) -> None:
-        self._index, self._known, self._corrector, self._beam = (
-            completions.by_source[Source.HISTORY],
-            known,
-            corrector,
-            beam,
-        )
+        self._index = completions.by_source[Source.HISTORY]
+        self._known, self._corrector, self._beam = known, corrector, beam
 
     def wanted(self, keystroke: Keystroke, pool: Pool) -> bool:
         return len(pool.candidates) < keystroke.limit
@@ -33,10 +31,6 @@ class SpellingSource:
                 break
             cost = SLIP + _EDIT * reading.edits
             entries, _ = self._index.complete(reading.typed.text, keystroke.limit, keystroke.allowed)
-            for entry in entries:
-                pool.add(
-                    entry.text, entry.source, Match.SPELLING, reading.typed.text, cost=cost,
-                    weight=entry.weight, category=entry.category, product_count=entry.product_count,
-                )  # fmt: skip
+            add_entries(pool, entries, Match.SPELLING, reading.typed.text, cost=cost)
             if len(entries) < keystroke.limit:
                 self._beam.complete(reading.typed, keystroke, pool, Match.SPELLING, cost)

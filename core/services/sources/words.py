@@ -1,9 +1,8 @@
 """Queries that hold the typed words in any order and in any place: `shoes red` finds `red running shoes`."""
 
-from core.domain import Source
 from core.retrieval.completions import Completions
 from core.services.sources.contract import Keystroke, Match, Pool
-from core.services.sources.history import STORED_SHARE
+from core.services.sources.entries import add_entries
 
 COST = 3.5  # nats: one shopper in thirty types the words of a query in another order, or leaves the first ones out
 _SHORTEST = 3  # characters: a letter or two stand in the middle of everything
@@ -13,6 +12,7 @@ class WordsSource:
     """Asked where too little begins with what was typed."""
 
     name = "words"
+    generates = False
 
     def __init__(self, completions: Completions) -> None:
         self._indexes = [index for index in completions.by_source.values() if len(index)]
@@ -27,11 +27,4 @@ class WordsSource:
             if keystroke.allowed is not None:
                 entries = [entry for entry in entries if entry.category in keystroke.allowed]
             total = sum(entry.weight for entry in entries)
-            for entry in entries:
-                seen = entry.source is Source.HISTORY
-                pool.add(
-                    entry.text, entry.source, Match.WORDS, typed.text, cost=COST,
-                    weight=entry.weight if seen else 0.0,
-                    generated=0.0 if seen else STORED_SHARE * entry.weight / total,
-                    category=entry.category, product_count=entry.product_count,
-                )  # fmt: skip
+            add_entries(pool, entries, Match.WORDS, typed.text, cost=COST, generated_in_all=total)

@@ -1,18 +1,15 @@
 """Every suggestion of a really trained shop finds products and is a line of its own: see the benchmark of that name."""
 
 import random
-from pathlib import Path
 
 from core.domain import Source, Suggestion
-from core.services.bundle import load_bundle
+from core.services.bundle import Bundle
 from tests.benchmarks.every_suggestion_finds import Promises, inside, plain, random_prefixes
-from tests.trained_shop import TrainedShop
 
 PREFIXES = 300
 
 
-def test_every_suggestion_keeps_its_promise(trained_shop: TrainedShop) -> None:
-    bundle = load_bundle(Path(trained_shop.home) / "artifacts")
+def test_every_suggestion_keeps_its_promise(bundle: Bundle) -> None:
     promises = Promises(bundle)
     for prefix in random_prefixes(bundle, PREFIXES, random.Random(0)):
         promises.check(prefix)

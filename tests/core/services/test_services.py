@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from core.domain import SearchFilters, SearchQuery, SortOrder, Source, SuggestQuery, SuggestReply
-from core.services.bundle import Bundle, load_bundle
+from core.services.bundle import Bundle
 from core.services.corrections import readings
 from core.services.highlight import highlights
 from core.services.search import SearchService
@@ -16,11 +15,6 @@ from core.services.suggest import SuggestService
 from core.services.typed import Typed
 from core.text.normalize import normalize
 from tests.trained_shop import ROOT, TrainedShop
-
-
-@pytest.fixture(scope="module")
-def bundle(trained_shop: TrainedShop) -> Bundle:
-    return load_bundle(Path(trained_shop.home) / "artifacts")
 
 
 @pytest.fixture(scope="module")

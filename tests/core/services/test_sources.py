@@ -4,24 +4,17 @@ import dataclasses
 import math
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from core.domain import PreviousQuery, Source, Suggestion, SuggestQuery
 from core.retrieval.live import LiveIndex
-from core.services.bundle import Bundle, load_bundle
+from core.services.bundle import Bundle
 from core.services.gathered import Now
 from core.services.rules import Pin, SuggestionRules
 from core.services.suggest import SuggestService
-from tests.trained_shop import TrainedShop
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def bundle(trained_shop: TrainedShop) -> Bundle:
-    return load_bundle(Path(trained_shop.home) / "artifacts")
 
 
 @pytest.fixture(scope="module")
