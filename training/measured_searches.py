@@ -21,7 +21,7 @@ from core.services.bundle import Bundle
 from core.services.suggest import SuggestService
 from database.connection import Database
 from database.repositories.training_queries import TrainingQueryRepository
-from training.evaluation.autosuggest import random_prefixes, suggested
+from training.evaluation.autosuggest import normalized_lines, random_prefixes
 from training.gate import Outcome
 from training.progress import Update
 
@@ -81,7 +81,7 @@ def complete_both(
     outcomes: tuple[list[Outcome], list[Outcome]] = ([], [])
     for number, (prefix, query) in enumerate(random_prefixes(texts, seed), 1):
         for service, list_of in zip(services, outcomes, strict=True):
-            ranked = [line.text for line in suggested(service, prefix)]
+            ranked = normalized_lines(service, prefix)
             list_of.append(
                 Outcome(success_at(ranked, query, 10), reciprocal_rank(ranked, query, 10), float(bool(ranked)))
             )

@@ -47,12 +47,12 @@ def _coverage(service: SuggestService, queries: list[str]) -> dict[str, float]:
             found = suggested(service, prefix)
             times.append(1e3 * (time.perf_counter() - started))
             total += 1
-            extending = [line for line in found if line.text.startswith(prefix)]
+            extending = [line for line in found if normalize(line.text).startswith(prefix)]
             literal += bool(extending)
             some += bool(found)
             full += len(found) >= 5
             marked += sum(line.corrected for line in found)
-            unmarked += sum(not line.corrected and not line.text.startswith(prefix) for line in found)
+            unmarked += sum(not line.corrected and line not in extending for line in found)
     return {
         "prefixes": float(total),
         "literal extension": literal / total,
@@ -72,7 +72,7 @@ def _success(service: SuggestService, bundle: Bundle, queries: list[str]) -> dic
     ranks: list[float] = []
     unseen: list[tuple[float, float]] = []
     for prefix, query in track(list(random_prefixes(queries, seed=0)), "success"):
-        ranked = [line.text for line in suggested(service, prefix)]
+        ranked = normalized_lines(service, prefix)
         entries, _ = bundle.completions.complete(prefix, 10, Source.HISTORY)
         indexed = success_at([entry.text for entry in entries], query, 10)
         whole.append(success_at(ranked, query, 10))
@@ -106,3 +106,8 @@ def random_prefixes(queries: Sequence[str], seed: int) -> Iterator[tuple[str, st
 def suggested(service: SuggestService, prefix: str) -> tuple[Suggestion, ...]:
     """The list for `prefix`, with more time than a shopper would wait."""
     return service.suggest(SuggestQuery(prefix), time.perf_counter() + _DEADLINE_SECONDS).suggestions
+
+
+def normalized_lines(service: SuggestService, prefix: str) -> list[str]:
+    """The texts for `prefix`, normalised like the queries they are compared with: lists show how shoppers write."""
+    return [normalize(line.text) for line in suggested(service, prefix)]
