@@ -7,16 +7,20 @@ inside the term frequency as in BM25F).
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import regex as re
 
 from core.domain import Product
-from core.text.terms import terms
+from core.text.normalize import normalize
+from core.text.terms import terms, terms_of_normalized
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
+_PLAIN = re.compile(r"[\p{L}\p{M}]+")  # words that may be part of a compound, or one
 _K1 = 1.2
 _B = 0.6
 FIELD_WEIGHTS: Mapping[str, float] = {
@@ -101,6 +105,7 @@ class LexicalIndex:
 def build_lexical(products: Sequence[Product]) -> LexicalIndex:
     """The index of `products`, document i being `products[i]`."""
     frequencies = [_weighted_terms(product) for product in products]
+    _add_compounds(products, frequencies)
     lengths = np.array([sum(counts.values()) for counts in frequencies], np.float32)
     mean = float(lengths.mean()) if len(lengths) else 1.0
     vocabulary = sorted({term for counts in frequencies for term in counts})
@@ -137,3 +142,27 @@ def _weighted_terms(product: Product) -> Counter[str]:
             if term not in counts:
                 counts[term] = weight  # type: ignore[assignment]  # Counter is typed for whole numbers only
     return counts
+
+
+def _add_compounds(products: Sequence[Product], frequencies: Sequence[Counter[str]]) -> None:
+    """To products whose title has two words in a row that another title has as one, that one; and the other way round.
+
+    Either way with what the written form weighs. Only words that titles hold count: `be low` is no `below`.
+    """
+    titles = [_PLAIN.findall(normalize(product.title)) for product in products]
+    known = {word for title in titles for word in title}
+    parts = {
+        first + second: (first, second)
+        for title in titles
+        for first, second in pairwise(title)
+        if first + second in known
+    }
+    for title, counts in zip(titles, frequencies, strict=True):
+        pairs = [pair for pair in pairwise(title) if parts.get("".join(pair)) == pair]
+        added = [("".join(pair), pair) for pair in pairs] + [
+            (part, (word,)) for word in title if word in parts for part in parts[word]
+        ]
+        for word, written in added:
+            weight = min(counts[term] for form in written for term in terms_of_normalized(form))
+            for term in terms_of_normalized(word):
+                counts.setdefault(term, weight)

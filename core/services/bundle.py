@@ -26,7 +26,7 @@ from core.services.blend import Blend
 from core.services.corrections import KnownWords
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms, terms_of_normalized
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
@@ -73,7 +73,7 @@ class Bundle:
         if count is None:
             if len(self._counts) >= _ANSWERS_KEPT:
                 self._counts.clear()
-            count = self._counts[text] = self.products.count_matching(terms_of_normalized(text))
+            count = self._counts[text] = self.products.count_matching(asked_terms(text))
         return count
 
     def scopes(self, text: str) -> tuple[Scope, ...]:
@@ -84,7 +84,7 @@ class Bundle:
         if scopes is None:
             if len(self._scopes) >= _ANSWERS_KEPT:
                 self._scopes.clear()
-            rows = self.products.lexical.matching_all(terms_of_normalized(text))
+            rows = self.products.lexical.matching_all(asked_terms(text))
             found = self.products.columns.counted_categories(rows)[:SCOPES]
             scopes = tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
             self._scopes[text] = scopes
@@ -92,7 +92,7 @@ class Bundle:
 
     def best_products(self, text: str, limit: int) -> tuple[str, ...]:
         """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""
-        return self.products.best_holding_all(terms_of_normalized(text), limit) if self.products else ()
+        return self.products.best_holding_all(asked_terms(text), limit) if self.products else ()
 
 
 def load_bundle(artifacts: Path, embedding_model: str | None = None, version: str | None = None) -> Bundle:

@@ -17,7 +17,7 @@ from core.services.bundle import Bundle
 from core.text.correct import Corrector
 from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms, terms_of_normalized
 
 _CACHED_VECTORS = 10_000  # 1.5 kB each: the query encoder is the dearest step of a search
 
@@ -48,7 +48,7 @@ class SearchService:
         if not text:
             return SearchReply((), 0, index.columns.facets(np.zeros(0, np.int32), {}), {})
         spelled = spell(text, index, self._bundle.corrector)
-        terms = terms_of_normalized(spelled)
+        terms = asked_terms(spelled)
         spelled_at = time.perf_counter()
         vector = self._vector(spelled, encoder)
         encoded_at = time.perf_counter()

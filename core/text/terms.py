@@ -1,6 +1,7 @@
 """Terms of lexical search: what a word of a title and a word of a query have in common.
 
-Joined words come apart (`1-gal` → `1`, `gal`; `t-shirt` → `t`, `shirt`), decimals and fractions stay whole, and the
+Joined words come apart (`1-gal` → `1`, `gal`; `t-shirt` → `t`, `shirt`), decimals and fractions stay whole, quantities
+have one form (`18v`, `18-volt` → `18`, `volt`), so have sizes by their sides (`2x4`, `2 in. x 4 in.`: no `x`), and the
 rest is stemmed by Snowball's English stemmer, so `brackets` finds `bracket`.
 """
 
@@ -10,8 +11,12 @@ import regex as re
 import Stemmer
 
 from core.text.normalize import normalize
+from core.text.units import canonical_units
 
 _PARTS = re.compile(r"\d+(?:[./]\d+)+|\d+(?:\p{L}[\p{L}\p{M}]*)?|[\p{L}\p{M}]+\d[\p{L}\p{N}]*|[\p{L}\p{M}]+\+*")
+_SIDES = re.compile(r"""(?<=\d)(['"]|[ -]?(?:in|inch|inches|ft|foot|feet|mm|cm))? ?x ?(?=\d)""")
+JOINERS = frozenset("a an and at by for from in of on or the to with".split())
+"""Words that join others: a product need not hold them."""
 _local = threading.local()  # a Snowball stemmer must not be shared between threads
 
 
@@ -25,8 +30,23 @@ def terms_of_normalized(text: str) -> list[str]:
     stemmer = getattr(_local, "stemmer", None)
     if stemmer is None:
         stemmer = _local.stemmer = Stemmer.Stemmer("english")
+    text = canonical_units(_SIDES.sub(r"\1 ", text))
     stems: list[str] = stemmer.stemWords(_PARTS.findall(text))
     return stems
+
+
+def asked_terms(text: str) -> list[str]:
+    """The terms of a normalised query that a product must hold: all but joining words before others.
+
+    `in` after a number is inches; what joins nothing, as the last word of `vitamin a`, counts.
+    """
+    found = terms_of_normalized(text)
+    last = len(found) - 1
+    return [
+        term
+        for at, term in enumerate(found)
+        if term not in JOINERS or at == last or (term == "in" and at > 0 and found[at - 1][0].isdigit())
+    ]
 
 
 def repeats_a_term(typed: str, added: str) -> bool:

@@ -28,7 +28,7 @@ from core.retrieval.completions import Completions, build_completions
 from core.services.bundle import Bundle
 from core.text.embedding import Encoder
 from core.text.normalize import normalize
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms, terms_of_normalized
 from core.text.titles import JOINERS
 
 _LENGTHS = range(3, 9)  # characters of a prefix
@@ -219,7 +219,7 @@ def _reach(bundle: Bundle, history: Sequence[Completion], generated: Sequence[Co
     shares = []
     for name, entries in (("log", history), ("generated", generated)):
         for entry in track(entries, f"reach of the {name}"):
-            for product_id in products.best_holding_all(terms_of_normalized(entry.text), _FIRST_PAGE):
+            for product_id in products.best_holding_all(asked_terms(entry.text), _FIRST_PAGE):
                 reached[rows[product_id]] = True
         shares.append(float(reached.mean()))
     return {

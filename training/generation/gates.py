@@ -11,7 +11,7 @@ from core.categories.assign import vote
 from core.language_model.corpus import Line
 from core.services.bundle import PRODUCTS
 from core.text.embedding import Encoder, embed_cached
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms, terms_of_normalized
 from core.text.titles import JOINERS
 from core.text.vocabulary import Vocabulary
 from training.generation.models import GenerationModels
@@ -65,7 +65,7 @@ def find(models: GenerationModels, text: str) -> Found:
     """What our own search finds for the normalised `text` before any relaxation: products that hold all its terms."""
     if models.products is None:
         raise ValueError("there are no products to search")
-    rows = models.products.lexical.matching_all(terms_of_normalized(text))
+    rows = models.products.lexical.matching_all(asked_terms(text))
     if not len(rows):
         return Found(0, -1)
     return Found(len(rows), int(np.bincount(models.product_categories[rows]).argmax()))

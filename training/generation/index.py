@@ -7,7 +7,7 @@ import numpy as np
 
 from core.domain import Source, WeightedQuery
 from core.retrieval.completion import Completion
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms
 from training.generation.models import load_models
 from training.generation.run import GeneratedQuery
 
@@ -26,7 +26,7 @@ def completions(
     share = prior / prior.sum()
     entries = []
     for query, category in known:
-        count = products.count_matching(terms_of_normalized(query.text)) if products else None
+        count = products.count_matching(asked_terms(query.text)) if products else None
         if count != 0:
             weight = query.weight if query.recent is None else query.recent
             entries.append(Completion(query.text, weight, category, Source.HISTORY, count))

@@ -54,6 +54,16 @@ def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
     assert index.count_matching([]) == 0
 
 
+def test_compounds_are_found_however_they_are_written() -> None:
+    lexical = build_lexical(
+        [Product("a", "Steel dishwasher"), Product("b", "White dish washer hose"), Product("c", "Dish for a washer")]
+    )
+    found = {text: lexical.matching_all(terms(text)).tolist() for text in ("dishwasher", "dish washer", "dish hose")}
+    assert found == {"dishwasher": [0, 1], "dish washer": [0, 1, 2], "dish hose": [1]}
+    scores = lexical.score(terms("dishwasher"))[0]
+    assert scores[0] > scores[1] > 0  # the same weight, in a longer title
+
+
 def test_meaning_finds_what_words_do_not(index: ProductIndex) -> None:
     assert ids(index, "sneaker", VECTORS[1]) == ["2"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.text.correct import Corrector
-from core.text.terms import repeats_a_term, terms
+from core.text.terms import asked_terms, repeats_a_term, terms
 from core.text.titles import phrases, title_segments
 
 
@@ -33,12 +33,30 @@ def test_phrases_that_titles_share() -> None:
     [
         ("Angle Brackets", ["angl", "bracket"]),
         ("1-gal. T-Shirts", ["1", "gal", "t", "shirt"]),
-        ("1/2 in. 5.5 18V c++ a4", ["1/2", "in", "5.5", "18v", "c++", "a4"]),
+        ("1/2 in. 5.5 18V c++ a4", ["1/2", "in", "5.5", "18", "volt", "c++", "a4"]),
+        ("18-volt 5 Gallon 12-inch", ["18", "volt", "5", "gal", "12", "in"]),
+        ("2x4 · 2 in. x 4 in. · 6\" x 3'", ["2", "4", "2", "in", "4", "in", "6", "in", "3", "ft"]),
+        ("3/4x2 xbox x-large", ["3/4", "2", "xbox", "xl"]),
         ("", []),
     ],
 )
 def test_terms(text: str, expected: list[str]) -> None:
     assert terms(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("towel with the hooks", ["towel", "hook"]),
+        ("pipe 18 in long", ["pipe", "18", "in", "long"]),  # inches
+        ("dress in red", ["dress", "red"]),
+        ("vitamin a", ["vitamin", "a"]),  # joins nothing
+        ("the", ["the"]),
+        ("", []),
+    ],
+)
+def test_joining_words_are_not_asked_for(text: str, expected: list[str]) -> None:
+    assert asked_terms(text) == expected
 
 
 @pytest.mark.parametrize(
