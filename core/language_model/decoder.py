@@ -168,15 +168,27 @@ class Decoder:
         chosen = np.frombuffer(ids, np.int64)
         return np.ascontiguousarray(self._output[chosen].T), self._output_bias[chosen]
 
-    def shortlist_log_probs(self, state: DecoderState, shortlists: Mapping[int, IntArray]) -> FloatArray:
-        """Log probabilities `(N, S)` among the S tokens of each row's category, normalised over them alone."""
+    def shortlist_logits(self, state: DecoderState, shortlists: Mapping[int, IntArray]) -> FloatArray:
+        """Logits `(N, S)` of the S tokens of each row's category: comparable within a row, not normalised."""
         size = len(next(iter(shortlists.values())))
         logits = np.empty((len(state.category), size), np.float32)
         for category in np.unique(state.category).tolist():
             rows = state.category == category
             weight, bias = self.shortlist_output(category, shortlists[category].tobytes())
             logits[rows] = state.context[rows] @ weight + bias
-        return log_softmax(logits)
+        return logits
+
+    def shortlist_log_probs(self, state: DecoderState, shortlists: Mapping[int, IntArray]) -> FloatArray:
+        """Log probabilities `(N, S)` among the S tokens of each row's category, normalised over them alone."""
+        return log_softmax(self.shortlist_logits(state, shortlists))
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Row-wise softmax of `(N, C)`, in the memory of `logits`."""
+    logits -= logits.max(1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(1, keepdims=True)
+    return logits
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.language_model.beam import END, Expansion, Hypothesis, IntArray, beam_search
-from core.language_model.decoder import Decoder, DecoderState, log_softmax, stack
+from core.language_model.decoder import Decoder, DecoderState, softmax, stack
 from core.language_model.next_words import NextWords
 from core.text.vocabulary import Vocabulary
 
@@ -26,6 +26,7 @@ FloatArray = npt.NDArray[np.float32]
 _FIRST_CHOICES = 256  # candidates kept for the half-typed word
 _MERGED_AWAY = 4  # hypotheses more than asked for: the same text may come from several categories
 _CACHED_NODES = 6_000  # ~12 kB each at the small preset
+_NO_PROBABILITY = np.float32(1e-30)
 _FOLLOWERS = 24  # next tokens kept of a node: a beam of width b takes at most b of them, wider ones keep more
 
 _Key = tuple[int, tuple[int, ...]]
@@ -201,17 +202,17 @@ class QueryGenerator:
         # Renormalised over the slice, the rest of the vocabulary cancels out and need not be computed.
         rare_id = self._vocabulary.rare_id
         rare = self._decoder.logits(state, rare_id, rare_id + 1) + self._rare_log_share[rare_low:rare_high]
-        slice_ = log_softmax(np.concatenate([self._decoder.logits(state, low, high), rare], 1))
+        slice_ = softmax(np.concatenate([self._decoder.logits(state, low, high), rare], 1))
         if self._counted:
             columns = np.full(self._vocabulary.output_size + 1, -1, np.int64)
             columns[low:high] = np.arange(high - low)
             slice_ = self._mixed(roots, slice_, self._counted, [columns] * len(roots))
         ids = np.concatenate([np.arange(low, high), self._vocabulary.input_size + np.arange(rare_low, rare_high)])
         if len(ids) > _FIRST_CHOICES:
-            best = np.argpartition(-slice_.max(0), _FIRST_CHOICES)[:_FIRST_CHOICES]
+            best = np.argpartition(slice_.max(0), -_FIRST_CHOICES)[-_FIRST_CHOICES:]
             best.sort()
             slice_, ids = slice_[:, best], ids[best]
-        return Expansion(slice_, np.broadcast_to(ids, slice_.shape), roots)
+        return Expansion(_log(slice_), np.broadcast_to(ids, slice_.shape), roots)
 
     def _followed(self, paths: Sequence[_Path], tokens: IntArray, width: int) -> Expansion[Sequence[_Path]]:
         """What may follow `paths` and one more token each; nodes that are not cached are computed together."""
@@ -231,14 +232,14 @@ class QueryGenerator:
         asked = [path for path in paths if path[1].followers is None or len(path[1].followers.tokens) < kept]
         if asked:
             state = stack([node.state for _, node in asked])
-            log_probs = self._decoder.shortlist_log_probs(state, self._choices)  # (N, S)
+            probs = softmax(self._decoder.shortlist_logits(state, self._choices))  # (N, S)
             if self._counted:
-                log_probs = self._mixed(asked, log_probs, self._counted, [self._columns[key[0]] for key, _ in asked])
-            best = np.argpartition(-log_probs, kept - 1, axis=1)[:, :kept] if kept < log_probs.shape[1] else None
-            for row, (_, node) in enumerate(asked):
-                columns = np.arange(kept) if best is None else best[row]
-                tokens = self._choices[int(state.category[row])][columns]
-                node.followers = _Followers(np.where(columns == 0, END, tokens), log_probs[row, columns])
+                probs = self._mixed(asked, probs, self._counted, [self._columns[key[0]] for key, _ in asked])
+            columns = np.argpartition(probs, probs.shape[1] - kept, axis=1)[:, -kept:]
+            log_probs = _log(np.take_along_axis(probs, columns, 1))
+            for row, (key, node) in enumerate(asked):
+                tokens = np.where(columns[row] == 0, END, self._choices[key[0]][columns[row]])
+                node.followers = _Followers(tokens, log_probs[row])
         found = [node.followers for _, node in paths if node.followers]
         return Expansion(
             np.stack([followers.log_probs[:kept] for followers in found]),
@@ -248,11 +249,10 @@ class QueryGenerator:
 
     @staticmethod
     def _mixed(
-        paths: Sequence[_Path], log_probs: FloatArray, counted: NextWords, columns: Sequence[IntArray]
+        paths: Sequence[_Path], probs: FloatArray, counted: NextWords, columns: Sequence[IntArray]
     ) -> FloatArray:
-        """`log_probs` `(N, C)` of the network, corrected by what followed the words of each path before."""
-        rows = [counted.mixed(key[1], columns[row], np.exp(log_probs[row])) for row, (key, _) in enumerate(paths)]
-        return np.log(np.maximum(np.stack(rows), np.float32(1e-30)))
+        """`probs` `(N, C)` of the network, corrected by what followed the words of each path before."""
+        return np.stack([counted.mixed(key[1], columns[row], probs[row]) for row, (key, _) in enumerate(paths)])
 
     def _merge(self, words: Sequence[str], categories: Sequence[int], found: Sequence[Hypothesis]) -> list[Generated]:
         """One entry per text: its probabilities under all categories added up, the category of the largest kept."""
@@ -270,6 +270,10 @@ class QueryGenerator:
         if token >= self._vocabulary.input_size:
             return self._vocabulary.rare_words[token - self._vocabulary.input_size]
         return self._vocabulary.words[token]
+
+
+def _log(probs: FloatArray) -> FloatArray:
+    return np.log(np.maximum(probs, _NO_PROBABILITY))
 
 
 def _longer(key: _Key, token: int) -> _Key:

@@ -69,7 +69,8 @@ class NextWords:
             here = at >= 0
             at, counts = at[here], found.counts[here]
             if len(at):
-                share = (DISCOUNT * len(at) + NETWORK) * mixed
-                share[at] += counts - DISCOUNT
-                mixed = (share / (counts.sum() + NETWORK)).astype(np.float32)
+                share = np.float32(DISCOUNT * len(at) + NETWORK) * mixed
+                share[at] += counts - np.float32(DISCOUNT)
+                share /= counts.sum() + np.float32(NETWORK)
+                mixed = share
         return mixed
