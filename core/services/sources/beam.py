@@ -12,6 +12,7 @@ from core.services.typed import Typed
 from core.text.terms import repeats_a_term
 
 WIDTH = 16
+NARROW = 8  # where there are two readings of what was typed, each has half
 CATEGORIES = 3
 NEW_WORDS = 2  # a list for what is typed now: the words after these come with the next keystrokes
 LIKELY = 0.25  # p of a generated line that is high; where even such a line would not enter the list, none is generated
@@ -48,7 +49,7 @@ class BeamSource:
         """Where a typed word is unknown, what begins as a near query does is completed beside what may be a slip."""
         typed = keystroke.typed
         if all(word in self._known for word in typed.words):
-            self.complete(typed, keystroke, pool, Match.LITERAL, 0.0)
+            self.complete(typed, keystroke, pool, Match.LITERAL, 0.0, WIDTH)
             return
         near = min((one for one in pool.candidates.values() if one.match is Match.NEAR), key=_joint, default=None)
         reading = Typed.parse(near.matched) if near else None
@@ -56,14 +57,16 @@ class BeamSource:
             self.complete(reading, keystroke, pool, Match.NEAR, near.cost)
         self.complete(typed, keystroke, pool, Match.LITERAL, UNKNOWN)
 
-    def complete(self, typed: Typed, keystroke: Keystroke, pool: Pool, match: Match, cost: float) -> None:
+    def complete(
+        self, typed: Typed, keystroke: Keystroke, pool: Pool, match: Match, cost: float, width: int = NARROW
+    ) -> None:
         """Adds completions of `typed`, which is what was typed or a reading of it."""
         categories = self._predictor.likeliest(typed.words, typed.half, CATEGORIES, keystroke.allowed)
         least = max(_LEAST, pool.last_weight(keystroke.limit) / pool.evidence)
         found = 0
         for source, model in self._models:
             lines = model.generate(
-                typed.words, typed.half, categories, limit=keystroke.limit + _SPARE, width=WIDTH,
+                typed.words, typed.half, categories, limit=keystroke.limit + _SPARE, width=width,
                 max_new_words=NEW_WORDS, floor=least, deadline=keystroke.deadline,
             )  # fmt: skip
             share = 1.0 if len(self._models) == 1 else MODEL_SHARES[source]

@@ -7,7 +7,7 @@ from core.retrieval.completions import Completions
 from core.services.sources.contract import Keystroke, Match, Pool
 from core.services.sources.entries import add_entries
 
-SLIP = 2.5  # nats: one prefix in twelve holds a slip of the hand, as far as it shows; which one, costs more
+SLIP = 2.0  # nats: one prefix in seven holds a slip of the hand, as far as it shows; which one, costs more
 ENOUGH = 50.0  # completions that begin literally so: a slip is then unlikely
 _SHORTEST = 3  # characters: with fewer, everything is near everything
 _READINGS = 8
