@@ -15,7 +15,7 @@ from core.text.units import canonical_units
 
 _PARTS = re.compile(r"\d+(?:[./]\d+)+|\d+(?:\p{L}[\p{L}\p{M}]*)?|[\p{L}\p{M}]+\d[\p{L}\p{N}]*|[\p{L}\p{M}]+\+*")
 _SIDES = re.compile(r"""(?<=\d)(['"]|[ -]?(?:in|inch|inches|ft|foot|feet|mm|cm))? ?x ?(?=\d)""")
-JOINERS = frozenset("a an and at by for from in of on or the to with".split())
+JOINERS = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"])
 """Words that join others: a product need not hold them."""
 _local = threading.local()  # a Snowball stemmer must not be shared between threads
 
