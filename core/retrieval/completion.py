@@ -7,13 +7,11 @@ rows of each category laid end to end.
 """
 
 import heapq
-import math
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +46,7 @@ _SUMMED_AT_MOST = 64  # rows whose weights are added up: a difference of running
 CANDIDATES = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """A stored query: how often it was completed (generated ones: expected of a million searches), and its category.
 
     `product_count` None: not counted. `log_prob`: log p(query, end | category) under the model that generated it.
@@ -196,5 +193,5 @@ class CompletionIndex:
             None if category < 0 else category,
             self.source,
             None if products < 0 else products,
-            None if math.isnan(log_prob) else log_prob,
+            None if log_prob != log_prob else log_prob,  # NaN
         )

@@ -16,6 +16,7 @@ import regex as re
 from core.domain import Product
 from core.text.normalize import normalize
 from core.text.terms import terms, terms_of_normalized
+from core.text.units import unit_named
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
@@ -56,6 +57,11 @@ class LexicalIndex:
 
     def __contains__(self, term: str) -> bool:
         return term in self._ids
+
+    def knows(self, word: str) -> bool:
+        """Whether products hold every term of the normalised `word`, by itself or as a unit after a number."""
+        readings = (word, unit_named(word))
+        return any(reading and all(term in self for term in terms_of_normalized(reading)) for reading in readings)
 
     def score(self, query_terms: Sequence[str]) -> tuple[FloatArray, FloatArray]:
         """BM25 `(size,)` and coverage `(size,)`: the share of the query's idf that a product holds, in [0, 1].

@@ -26,7 +26,7 @@ from core.services.blend import Blend
 from core.services.corrections import KnownWords
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
-from core.text.terms import asked_terms, terms_of_normalized
+from core.text.terms import asked_terms
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
@@ -158,11 +158,7 @@ def _known_words(vocabulary: Vocabulary, products: ProductIndex | None) -> dict[
     words |= dict(zip(vocabulary.rare_words, vocabulary.rare_counts, strict=True))
     if products is None:
         return words
-    return {
-        word: count
-        for word, count in words.items()
-        if all(term in products.lexical for term in terms_of_normalized(word))
-    }
+    return {word: count for word, count in words.items() if products.lexical.knows(word)}
 
 
 def _model(

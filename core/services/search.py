@@ -17,7 +17,7 @@ from core.services.bundle import Bundle
 from core.text.correct import Corrector
 from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
-from core.text.terms import asked_terms, terms_of_normalized
+from core.text.terms import asked_terms
 
 _CACHED_VECTORS = 10_000  # 1.5 kB each: the query encoder is the dearest step of a search
 
@@ -103,12 +103,8 @@ def spell(text: str, index: ProductIndex, corrector: Corrector) -> str:
     """Normalised `text` with each word that no product holds replaced by its nearest known word, if there is one."""
     words = []
     for word in text.split():
-        if any(term not in index.lexical for term in terms_of_normalized(word)):
-            nearest = (
-                correction.text
-                for correction in corrector.words(word)
-                if all(term in index.lexical for term in terms_of_normalized(correction.text))
-            )
+        if not index.lexical.knows(word):
+            nearest = (one.text for one in corrector.words(word) if index.lexical.knows(one.text))
             word = next(nearest, word)
         words.append(word)
     return " ".join(words)

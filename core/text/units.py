@@ -82,6 +82,11 @@ def canonical_units(text: str) -> str:
     return str(_QUANTITY.sub(_quantity, text))
 
 
+def unit_named(word: str) -> str | None:
+    """The canonical form of the unit that `word` names after a number (`inch`: `in`); None if it names none."""
+    return _CANONICAL.get(word)
+
+
 def _quantity(match: "re.Match[str]") -> str:
     number, letter, spelling = match.groups()
     return f"{number} {_GLUED[letter] if letter else _CANONICAL[spelling.replace('-', ' ')]}"

@@ -64,6 +64,13 @@ def test_compounds_are_found_however_they_are_written() -> None:
     assert scores[0] > scores[1] > 0  # the same weight, in a longer title
 
 
+def test_units_are_known_words() -> None:
+    lexical = build_lexical([Product("a", "Ladder, 4 feet"), Product("b", "Foot rest")])
+    assert all(lexical.knows(word) for word in ("foot", "feet", "ft", "4-foot", "ladders"))
+    assert not lexical.knows("gallon")
+    assert lexical.matching_all(terms("4 foot ladder")).tolist() == [0]
+
+
 def test_meaning_finds_what_words_do_not(index: ProductIndex) -> None:
     assert ids(index, "sneaker", VECTORS[1]) == ["2"]
 
