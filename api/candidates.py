@@ -46,6 +46,12 @@ class Candidates:
             self.counts.hits += 1
         return found
 
+    async def holds(self, key: str) -> bool:
+        """Whether something is kept under `key`; not counted as a lookup."""
+        if await self._memory.get(key) is not None:
+            return True
+        return self._shared is not None and await self._from_shared(key, self._shared) is not None
+
     def computed(self, key: str, compute: Callable[[], Awaitable[Gathered]]) -> "asyncio.Task[Gathered]":
         """The running computation for `key`, started if there is none. What is complete is kept, whoever waits."""
         flight = self._flights.get(key)

@@ -1,26 +1,32 @@
 """The way of a keystroke: cache, else index and models within the deadline; then what is this shopper's, now.
 
-The index answers within a millisecond and is asked at once. Where the models have something to add, they are asked in a
-thread, and waited for until the deadline at most: then the list is what the index gave, and what the models find late
-is kept for the next one who types this.
+The index answers within a millisecond; meanwhile the models are at work in their process (in threads they are asked
+after it, and only where they have something to add). They are waited for until the deadline; while they are at work for
+others too, `MODEL_WAIT_MS` at most. Then the list is what the index gave, and what the models find late is kept for the
+next one who types this.
 """
 
 import asyncio
+import math
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+import structlog
+
 from api.finished import Finished
 from api.state import AppState, Models
 from core.domain import SuggestQuery
-from core.errors import OverloadedError
+from core.errors import ModelsError, OverloadedError
 from core.services.gathered import Gathered, Now
 from core.text.normalize import normalize_prefix
 
 _MODELS_SECONDS = 0.15  # after which a list is cut short, and not kept
+_PREPARED_SECONDS = 5.0  # for a list that nobody waits for
 _FINISHING_SECONDS = 0.004  # kept back of the deadline for ranking, logging and writing the reply
+
+_log = structlog.get_logger(__name__)
 
 
 async def complete(state: AppState, models: Models, query: SuggestQuery, begun: float) -> Finished:
@@ -48,26 +54,62 @@ async def complete(state: AppState, models: Models, query: SuggestQuery, begun: 
     return finished_reply
 
 
+async def prepare(state: AppState, models: Models, prefix: str) -> None:
+    """Gathers for `prefix`, as the page asks for it, and keeps what is found, unless it is kept already.
+
+    Raises OverloadedError when too many wait to be computed, ModelsError when computing it failed.
+    """
+    query = SuggestQuery(prefix)
+    key = _key(models, normalize_prefix(prefix), query)
+    if await state.candidates.holds(key):
+        return
+    indexed = models.gather(query, math.inf, False)
+    if indexed.complete:
+        await state.candidates.keep(key, indexed)
+        return
+    until = time.perf_counter() + _PREPARED_SECONDS
+    if models.process is not None:
+        await state.candidates.computed(key, partial(models.process.gather, query, 0.0, until))
+    else:
+        await state.candidates.computed(key, partial(state.threads.run, partial(models.gather, query, until, True)))
+
+
 async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: str, begun: float) -> Gathered:
     known = await state.candidates.known(key)
     if known is not None:
         return known
-    deadline = begun + state.settings.suggest.max_latency_ms / 1_000 - _FINISHING_SECONDS
+    settings = state.settings.suggest
+    deadline = begun + settings.max_latency_ms / 1_000 - _FINISHING_SECONDS
+    # The models may take longer than this shopper waits: on a busy machine nothing would ever be kept otherwise.
+    until, waited_until, flight = begun + _MODELS_SECONDS, deadline, None
+    if models.process is not None:
+        if models.process.pending:
+            waited_until = min(deadline, begun + settings.model_wait_ms / 1_000)
+        flight = state.candidates.computed(key, partial(models.process.gather, query, waited_until, until))
+        flight.add_done_callback(_heard)
+        await asyncio.sleep(0)  # the process begins with it
     indexed = models.gather(query, deadline, False)
     if indexed.complete:
         await state.candidates.keep(key, indexed)
         return indexed
-    # The models may take longer than this shopper waits: on a busy machine nothing would ever be kept otherwise.
-    compute = partial(state.threads.run, partial(models.gather, query, begun + _MODELS_SECONDS, True))
-    flight = state.candidates.computed(key, compute)
-    with suppress(TimeoutError, OverloadedError):
-        return await asyncio.wait_for(asyncio.shield(flight), max(0.0, deadline - time.perf_counter()))
-    flight.add_done_callback(_heard)
+    if flight is None:
+        compute = partial(state.threads.run, partial(models.gather, query, until, True))
+        flight = state.candidates.computed(key, compute)
+        flight.add_done_callback(_heard)
+    await asyncio.wait([flight], timeout=max(0.0, waited_until - time.perf_counter()))
+    if flight.done():
+        try:
+            return flight.result()
+        except OverloadedError:
+            pass  # counted below
+        except ModelsError as error:
+            state.metrics.counts["models_failed"] += 1
+            _log.error("the models failed", error=str(error))
     return replace(indexed, pool=replace(indexed.pool, late=[*indexed.pool.late, "models"]))
 
 
 def _heard(flight: "asyncio.Task[Gathered]") -> None:
-    """Nobody waits for it any more; that it was refused was counted."""
+    """Who waits for it hears of it; that it was refused is counted there."""
     if not flight.cancelled():
         flight.exception()
 

@@ -1,4 +1,7 @@
-"""What routes ask for by type. All are `async`: FastAPI runs others in a thread, which costs more than a keystroke."""
+"""What routes ask for by type. All are `async`: FastAPI runs others in a thread, which costs more than a keystroke.
+
+Each costs some 25 µs even so; where requests come with every keystroke, a route takes them from the request itself.
+"""
 
 from typing import Annotated, cast
 
@@ -9,8 +12,16 @@ from api.retraining import Retraining
 from api.state import AppState
 
 
-async def _state(request: Request) -> AppState:
+def state_of(request: Request) -> AppState:
     return cast(AppState, request.state.cadence)
+
+
+def request_id_of(request: Request) -> str:
+    return str(request.state.request_id)
+
+
+async def _state(request: Request) -> AppState:
+    return state_of(request)
 
 
 async def _reloader(request: Request) -> Reloader:
@@ -22,7 +33,7 @@ async def _retraining(request: Request) -> Retraining:
 
 
 async def _request_id(request: Request) -> str:
-    return str(request.state.request_id)
+    return request_id_of(request)
 
 
 State = Annotated[AppState, Depends(_state)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.schemas.autosuggest import ScopeItem, SuggestionItem
 from core.domain import Suggestion, SuggestReply
-from database.repositories.lists import ShownItem
+from database.repositories.lists import ShownItem, items_text
 
 _REPLIES_KEPT = 5_000  # ~15 KB each at most
 
@@ -20,7 +20,7 @@ class Finished:
     texts: list[str]
     items: list[SuggestionItem]
     scopes: list[ScopeItem]
-    shown: tuple[ShownItem, ...]
+    shown: str
 
     @classmethod
     def of(cls, reply: SuggestReply, *, explain: bool) -> "Finished":
@@ -29,7 +29,7 @@ class Finished:
             [one.text for one in reply.suggestions],
             [_item(one, explain=explain) for one in reply.suggestions],
             [ScopeItem(category=scope.category, product_count=scope.product_count) for scope in reply.scopes],
-            tuple(
+            items_text(
                 ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
             ),
         )

@@ -6,7 +6,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypedDict
 
 import structlog
@@ -19,13 +18,15 @@ from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.middleware import StartError
+from api.models import load_warm
 from api.reloading import Reloader
 from api.retraining import Retraining
 from api.rules import RulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
-from api.state import AppState, Load
+from api.state import AppState, Load, Spawn
 from api.trending import Trending
+from api.warming import Warming
 from config.keys import session_signing_key, user_hash_key
 from config.logging import configure_logging
 from config.settings import Settings
@@ -50,7 +51,7 @@ class LifespanState(TypedDict):
 
 
 def lifespan_of(
-    settings: Settings, load: Load, metrics: Metrics
+    settings: Settings, load: Load, spawn: Spawn | None, metrics: Metrics
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     """The lifespan of an app with these settings."""
 
@@ -59,7 +60,7 @@ def lifespan_of(
         configure_logging(settings.log.log_level)
         async with AsyncExitStack() as stack:
             try:
-                state = await _start(settings, load, metrics, stack)
+                state = await _start(settings, load, spawn, metrics, stack)
             except (CadenceError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
                 _log.debug("start failed", exc_info=error)
                 raise StartError(" ".join(str(error).split())) from error
@@ -70,7 +71,9 @@ def lifespan_of(
     return lifespan
 
 
-async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncExitStack) -> LifespanState:
+async def _start(
+    settings: Settings, load: Load, spawn: Spawn | None, metrics: Metrics, stack: AsyncExitStack
+) -> LifespanState:
     home = settings.storage.cadence_home
     database = Database(settings.storage.url)
     stack.push_async_callback(database.dispose)
@@ -90,8 +93,9 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
-    models = await threads.run(partial(load, settings, None))
-    await threads.run(models.warm_up)  # the first keystroke must not pay for lazy initialisation
+    models = await load_warm(settings, None, load, spawn)
+    if models.process is not None:
+        stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
     sys.setswitchinterval(_SWITCH_SECONDS)
     # A full collection looks through everything that is loaded and cached, and stops every request for 0.1 s and more.
     # What is loaded stays, and the caches hold no cycles: collections of what is young are enough.
@@ -108,6 +112,8 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
     trending = Trending(database, settings.suggest, rules)
     for followed in (rules, live, trending):  # the rules first: the others ask them
         await followed.refresh()
+    sessions = SessionContext(database, settings.suggest.session_context_ttl_seconds)
+    stack.push_async_callback(sessions.close)
     state = AppState(
         settings=settings,
         models=models,
@@ -119,16 +125,19 @@ async def _start(settings: Settings, load: Load, metrics: Metrics, stack: AsyncE
         threads=threads,
         rules=rules,
         live=live,
-        sessions=SessionContext(database, settings.suggest.session_context_ttl_seconds),
+        sessions=sessions,
         trending=trending,
         metrics=metrics,
         started_at=datetime.now(UTC),
     )
-    reloader, retraining = Reloader(state, load), Retraining(settings, database)
+    reloader, retraining = Reloader(state, load, spawn), Retraining(settings, database)
+    stack.push_async_callback(reloader.close)
     stack.push_async_callback(retraining.close)
     stop = asyncio.Event()
+    warming = Warming(state)
     background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in (rules, live, trending)]
     background.append(asyncio.create_task(reloader.keep_following(stop)))
+    background.append(asyncio.create_task(warming.keep_warm(stop)))
 
     async def stop_background() -> None:
         stop.set()

@@ -9,20 +9,24 @@ from api import errors
 from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
-from api.models import load_models
+from api.models import load_models, model_process
 from api.routes import admin, autosuggest, engagement, health, jobs, metrics, page, rules, search, sessions
 from api.state import Load
 from config.settings import Settings
 
 
-def create_app(settings: Settings, load: Load = load_models) -> FastAPI:
-    """The app with these settings; nothing is opened or loaded before its lifespan begins."""
+def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
+    """The app with these settings; nothing is opened or loaded before its lifespan begins.
+
+    `load` gives other models than the published ones; they are asked in threads.
+    """
     counted = Metrics()
+    spawn = model_process if load is None and settings.serving.model_processes else None
     app = FastAPI(
         title="Enhanced CADENCE",
         summary="Autosuggest and product search that learn from every keystroke and click",
         version="0.1.0",
-        lifespan=lifespan_of(settings, load, counted),
+        lifespan=lifespan_of(settings, load or load_models, spawn, counted),
         docs_url=DOCS_PATH,
         redoc_url=None,
     )

@@ -1,9 +1,15 @@
 """From published artifacts to the two flows that serve them."""
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
-from api.state import Models
+from api.model_messages import Setup
+from api.model_process import ModelProcess
+from api.state import Load, Models, Spawn
 from config.settings import Settings
+from core import artifacts
 
 
 def load_models(settings: Settings, version: str | None = None) -> Models:
@@ -32,6 +38,47 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         search=search.search,
         warm_up=warm_up,
         is_known=suggest.is_known,
+        head=suggest.head,
         finds=suggest.finds,
         learnt_before=datetime.fromisoformat(cut) if cut else None,
     )
+
+
+def model_process(settings: Settings, version: str) -> ModelProcess:
+    """A process for the models of `version`, not started yet."""
+    model = settings.models.embedding_model
+    setup = Setup(
+        artifacts=str(settings.storage.artifacts.resolve()),
+        version=version,
+        # A folder may be named from here; the process starts elsewhere.
+        embedding_model=str(Path(model).resolve()) if model and Path(model).exists() else model,
+        diversity=settings.suggest.suggestion_diversity,
+    )
+    return ModelProcess(setup, settings.serving.max_waiting_requests)
+
+
+async def load_warm(settings: Settings, version: str | None, load: Load, spawn: Spawn | None) -> Models:
+    """Verified, loaded and warmed up in a thread of its own, and at the same time in a process with `spawn`.
+
+    Raises CadenceError when either cannot be.
+    """
+
+    def work() -> Models:
+        models = load(settings, version)
+        models.warm_up()  # the first keystroke must not pay for lazy initialisation
+        return models
+
+    version = version or artifacts.current_version(settings.storage.artifacts)
+    if spawn is None or version is None:
+        return await asyncio.to_thread(work)
+    process = spawn(settings, version)
+    starting = asyncio.create_task(process.start())
+    try:
+        models = await asyncio.to_thread(work)
+        await starting
+    except BaseException:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await process.close()
+        raise
+    return replace(models, process=process)

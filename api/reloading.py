@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import structlog
 
 from api.errors import ProblemError
-from api.state import AppState, Load, Models
+from api.model_process import ModelProcess
+from api.models import load_warm
+from api.state import AppState, Load, Models, Spawn
 from core import artifacts
 from core.errors import CadenceError
 
@@ -31,11 +33,19 @@ class Swap:
 class Reloader:
     """Loads versions for one worker, one at a time."""
 
-    def __init__(self, state: AppState, load: Load) -> None:
-        self._state, self._load = state, load
+    def __init__(self, state: AppState, load: Load, spawn: Spawn | None = None) -> None:
+        self._state, self._load, self._spawn = state, load, spawn
         self._folder = state.settings.storage.artifacts
         self._one_at_a_time = asyncio.Lock()
         self._seen = artifacts.current_mark(self._folder)
+        self._retiring: dict[asyncio.Task[None], ModelProcess] = {}
+
+    async def close(self) -> None:
+        """Ends the processes of the version that is served and of those that were."""
+        await asyncio.gather(*(process.close() for process in self._retiring.values()))
+        await asyncio.gather(*self._retiring)
+        if self._state.models.process is not None:
+            await self._state.models.process.close()
 
     async def reload(self, wanted: str | None) -> Swap:
         """Serves the named version, the `previous` one or (None) the current one, and makes it current for all workers.
@@ -93,18 +103,17 @@ class Reloader:
         return wanted
 
     async def _loaded(self, version: str) -> Models:
-        """Verified, loaded and warmed up in a thread of its own: the inference threads go on answering."""
-
-        def work() -> Models:
-            models = self._load(self._state.settings, version)
-            models.warm_up()
-            return models
-
-        return await asyncio.to_thread(work)
+        """The inference threads and the process of the version that is served go on answering."""
+        return await load_warm(self._state.settings, version, self._load, self._spawn)
 
     def _swap(self, models: Models) -> Swap:
-        swap = Swap(self._state.models.version, models.version)
+        before = self._state.models
+        swap = Swap(before.version, models.version)
         self._state.models = models
+        if before.process is not None:
+            retiring = asyncio.create_task(before.process.retire())
+            self._retiring[retiring] = before.process
+            retiring.add_done_callback(self._retiring.pop)
         self._state.live.follow(models)
         self._seen = artifacts.current_mark(self._folder)
         _log.info("version swapped", before=swap.before, after=swap.after)

@@ -1,6 +1,6 @@
 """What the lifespan builds and every request reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
+from api.model_process import ModelProcess
 from api.rules import RulesFollower
 from api.security import Gate
 from api.session_context import SessionContext
@@ -32,12 +33,17 @@ class Models:
     search: Callable[[SearchQuery], SearchReply]
     warm_up: Callable[[], None]
     is_known: Callable[[str], bool]  # whether a normalised query was completed before the version was made
+    head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first
     finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
     learnt_before: datetime | None  # searches that are earlier are part of the version
+    process: ModelProcess | None = None  # where the models are asked; None: in threads of this one
 
 
 Load = Callable[[Settings, str | None], Models]
 """Loads the named version, or (None) the current one. Raises CadenceError where it cannot be served."""
+
+Spawn = Callable[[Settings, str], ModelProcess]
+"""A process for the models of the named version, not started yet."""
 
 
 @dataclass(slots=True)

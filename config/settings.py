@@ -75,15 +75,27 @@ class SuggestSettings(_Group):
         le=10_000,
         description="milliseconds until a list must be ready; the beam search stops there and gives what it has",
     )
-    suggest_cache_ttl_seconds: float = Field(
-        default=300.0,
+    model_wait_ms: float = Field(
+        default=8.0,
         gt=0,
-        description="seconds a list is kept; keys carry the artifact version, so age alone makes a list stale",
+        le=10_000,
+        description="milliseconds that a list waits for the models while they are at work for others; what they find "
+        "later is for who types this next",
+    )
+    suggest_cache_ttl_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="seconds a list is kept; keys carry the artifact version, so it does not go stale",
     )
     suggest_cache_entries: int = Field(
         default=5_000,
         gt=0,
         description="gathered lists kept in one worker, about 15 KB each; the least recently used goes first",
+    )
+    suggest_warm_prefixes: int = Field(
+        default=1_000,
+        ge=0,
+        description="prefixes of the log's head whose lists are made ready after a start; ten milliseconds each, idle",
     )
     suggestion_min_shoppers: int = Field(
         default=5,
@@ -129,7 +141,13 @@ class ServingSettings(_Group):
     inference_threads: int = Field(
         default=2,
         ge=1,
-        description="threads that compute suggestions and searches; more than cores only adds waiting",
+        description="threads that compute searches, and suggestions without a model process; more than cores only wait",
+    )
+    model_processes: int = Field(
+        default=1,
+        ge=0,
+        le=1,
+        description="processes in which a worker asks the models; 0: in its threads, which then delay other replies",
     )
     max_waiting_requests: int = Field(
         default=64,

@@ -35,6 +35,12 @@ class OverloadedError(CadenceError):
     code = "overloaded"
 
 
+class ModelsError(CadenceError):
+    """The models could not compute a list; the message says why."""
+
+    code = "models_failed"
+
+
 class JobRunningError(CadenceError):
     """A job of this kind is under way, and there is one at a time."""
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends
 from api.candidates import Candidates
 from api.dependencies import State, require_operator
 from api.errors import problem_responses
-from api.schemas.operations import CacheStats, DataStats, LiveStats, ModelStats, StatsResponse
+from api.schemas.operations import CacheStats, DataStats, LiveStats, ModelProcessStats, ModelStats, StatsResponse
+from api.state import Models
 from core import artifacts
 from database.connection import Database
 from database.repositories.events import EventRepository
@@ -29,6 +30,7 @@ async def stats(state: State) -> StatsResponse:
         endpoints=metrics.endpoints(),
         stages=metrics.stage_summaries(),
         pending_inference=state.threads.pending,
+        model_process=_process(models),
         cache=_cache(state.candidates),
         models=ModelStats(
             version=models.version,
@@ -45,9 +47,17 @@ async def stats(state: State) -> StatsResponse:
             "search_events_lost": state.writer.events_lost,
             "unreadable_cache_entries": state.candidates.unreadable,
             "sessions_not_read": state.sessions.failures,
+            "sessions_read_late": state.sessions.late,
         },
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
     )
+
+
+def _process(models: Models) -> ModelProcessStats | None:
+    if models.process is None:
+        return None
+    asked = models.process
+    return ModelProcessStats(state=asked.state, pid=asked.pid, pending=asked.pending, restarts=asked.restarts)
 
 
 def _cache(candidates: Candidates) -> CacheStats:

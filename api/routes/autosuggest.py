@@ -3,11 +3,11 @@
 import time
 from datetime import UTC, datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.cards import cards_below_suggestion, products_by_id
 from api.completion import complete
-from api.dependencies import Authorization, RequestId, State
+from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
 from api.schemas.products import ProductCard
@@ -19,10 +19,11 @@ router = APIRouter(tags=["storefront"])
 
 @router.post("/autosuggest", response_model_exclude_unset=True, responses=problem_responses(401, 403, 503))
 async def autosuggest(
-    body: AutosuggestRequest, state: State, request_id: RequestId, authorization: Authorization = None
+    body: AutosuggestRequest, request: Request, authorization: Authorization = None
 ) -> AutosuggestResponse:
     """Completions of what was typed so far. Empty input gives recent and trending queries."""
     begun = time.perf_counter()
+    state, request_id = state_of(request), request_id_of(request)
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
     models = state.models

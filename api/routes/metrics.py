@@ -50,6 +50,10 @@ class _Worker(Collector):
         )
         yield GaugeMetricFamily("cadence_live_queries", "queries learnt since the version was made", state.live.learnt)
         yield GaugeMetricFamily("cadence_pending_inference", "computations running or waiting", state.threads.pending)
+        if (process := state.models.process) is not None:
+            yield GaugeMetricFamily("cadence_model_process_ready", "1 if it answers", int(process.state == "ready"))
+            yield GaugeMetricFamily("cadence_model_process_pending", "lists that wait for it", process.pending)
+            yield CounterMetricFamily("cadence_model_process_restarts", "of this version's", process.restarts)
 
 
 def _latencies(name: str, label: str, summaries: dict[str, dict[str, float]]) -> Iterator[Metric]:

@@ -15,7 +15,7 @@ from api.security import Caller
 from api.state import AppState
 from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchQuery, SearchReply
 from core.errors import OverloadedError
-from database.repositories.lists import ListLog, ShownItem
+from database.repositories.lists import ListLog, ShownItem, items_text
 
 router = APIRouter(tags=["storefront"])
 
@@ -83,7 +83,7 @@ def _log_list(
             session_id=caller.session_id,
             user_key=caller.user_key,
             query=query.text,
-            items=tuple(
+            items=items_text(
                 ShownItem(hit.product_id, query.offset + rank, query.sort.value, hit.score, hit.explain or {})
                 for rank, hit in enumerate(reply.hits, 1)
             ),

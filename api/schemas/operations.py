@@ -63,6 +63,13 @@ class LiveStats(ResponseBody):
     refused: dict[str, int] = Field(description="queries of enough shoppers that are not learnt, by reason")
 
 
+class ModelProcessStats(ResponseBody):
+    state: Literal["ready", "away"] = Field(description="away: lists come from the index until another one is ready")
+    pid: int | None
+    pending: int = Field(description="lists that it computes or that wait for it")
+    restarts: int = Field(description="since this version is served")
+
+
 class StatsResponse(ResponseBody):
     uptime_seconds: float
     requests_total: int
@@ -70,6 +77,7 @@ class StatsResponse(ResponseBody):
     endpoints: Mapping[str, Mapping[str, float]] = Field(description="milliseconds of the latest requests")
     stages: Mapping[str, Mapping[str, Mapping[str, float]]] = Field(description="milliseconds, by flow and stage")
     pending_inference: int
+    model_process: ModelProcessStats | None = Field(description="null: the models are asked in threads")
     cache: CacheStats
     models: ModelStats
     data: DataStats

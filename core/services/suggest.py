@@ -17,6 +17,7 @@ from core.retrieval.completion import SOURCES
 from core.services.blend import Session, probabilities
 from core.services.bundle import Bundle
 from core.services.gathered import Gathered, Now
+from core.services.head import head_prefixes
 from core.services.highlight import highlights
 from core.services.selection import Ranked, diversified, form_key, merged, strength
 from core.services.sources.beam import BeamSource
@@ -130,6 +131,10 @@ class SuggestService:
     def finds(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""
         return self._bundle.count_products(text)
+
+    def head(self, count: int) -> list[str]:
+        """The `count` prefixes that are typed most, the most frequent first."""
+        return head_prefixes(self._bundle.completions, count)
 
     def is_known(self, text: str) -> bool:
         """Whether shoppers completed the normalised `text` before this version was made."""

@@ -1,15 +1,24 @@
-"""The lists that were shown: which candidates, in which order, with which values, from which models."""
+"""The lists that were shown: which candidates, in which order, with which values, from which models.
 
-from collections.abc import Mapping, Sequence
+One is written for every keystroke, so a row is a plain tuple below SQLAlchemy's parameters, and the items come as the
+text that is stored.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Dialect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from database.models import list_log
 from database.repositories.statements import upsert
+
+_COLUMNS = tuple(column.name for column in list_log.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +34,50 @@ class ShownItem:
 
 @dataclass(frozen=True, slots=True)
 class ListLog:
-    """One shown list."""
+    """One shown list. `items`: see `items_text`."""
 
     request_id: str
     kind: Literal["suggest", "search"]
     session_id: str
     query: str  # or the prefix
-    items: tuple[ShownItem, ...]
+    items: str
     artifact_version: str
     created_at: datetime
     user_key: str | None = None
     arm: str = "default"
 
 
-def _row(shown: ListLog) -> dict[str, object]:
-    return {
-        "request_id": shown.request_id,
-        "kind": shown.kind,
-        "session_id": shown.session_id,
-        "user_key": shown.user_key,
-        "query": shown.query,
-        "items": [
-            {
-                "item": item.item,
-                "rank": item.rank,
-                "source": item.source,
-                "score": item.score,
-                "features": dict(item.features),
-            }
-            for item in shown.items
-        ],
-        "arm": shown.arm,
-        "artifact_version": shown.artifact_version,
-        "created_at": shown.created_at,
-    }
+def items_text(items: Iterable[ShownItem]) -> str:
+    """The items as they are stored: a JSON array of objects, `features` only where there are any."""
+    return json.dumps([_plain(item) for item in items], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _plain(item: ShownItem) -> dict[str, object]:
+    plain: dict[str, object] = {"item": item.item, "rank": item.rank, "source": item.source, "score": item.score}
+    return plain | {"features": dict(item.features)} if item.features else plain
 
 
 def insert_lists(connection: Connection, batch: Sequence[ListLog]) -> None:
     """As `ListRepository.add_many`, on a plain connection."""
     if batch:
-        statement = upsert(connection.dialect, list_log).on_conflict_do_nothing(index_elements=["request_id"])
-        connection.execute(statement, [_row(shown) for shown in batch])
+        statement, row = _insert(connection.dialect)
+        connection.exec_driver_sql(statement, [row(shown) for shown in batch])
+
+
+@lru_cache(maxsize=4)
+def _insert(dialect: Dialect) -> tuple[str, Callable[[ListLog], tuple[Any, ...]]]:
+    """The statement as the driver takes it, and a list's values in its order."""
+    insert = upsert(dialect, list_log).on_conflict_do_nothing(index_elements=["request_id"])
+    compiled = insert.compile(dialect=dialect, column_keys=list(_COLUMNS))
+    order = tuple(compiled.positiontup or ())
+    values, at = attrgetter(*order), order.index("created_at")
+    to_stored = list_log.c.created_at.type.dialect_impl(dialect).bind_processor(dialect)
+
+    def row(shown: ListLog) -> tuple[Any, ...]:
+        plain = values(shown)
+        return (*plain[:at], to_stored(shown.created_at) if to_stored else shown.created_at, *plain[at + 1 :])
+
+    return str(compiled), row
 
 
 class ListRepository:

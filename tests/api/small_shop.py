@@ -1,6 +1,6 @@
 """A shop of a few products with models that can be checked by eye, behind the interface of the real ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from api.state import Models
 from core.domain import (
@@ -52,7 +52,8 @@ def _suggestions(query: SuggestQuery) -> Iterable[Suggestion]:
 class SmallShop:
     """Counts what it was asked, so that a test can see what came from the cache."""
 
-    def __init__(self, *, has_catalog: bool = True) -> None:
+    def __init__(self, *, has_catalog: bool = True, head: Sequence[str] = ()) -> None:
+        self.head = head  # prefixes that are said to be typed most
         self.suggest_calls: list[SuggestQuery] = []
         self.gather_calls: list[SuggestQuery] = []
         self.has_catalog = has_catalog
@@ -91,6 +92,7 @@ class SmallShop:
             search=self.search,
             warm_up=lambda: None,
             is_known=QUERIES.__contains__,
+            head=lambda count: self.head[:count],
             finds=lambda text: sum(set(words(text)) <= set(words(product.title)) for product in PRODUCTS),
             learnt_before=None,
         )

@@ -30,6 +30,8 @@ def test_every_response_carries_an_id_and_keeps_a_sane_one(client: TestClient) -
     for bad in ("short", "x" * 65, "spaces in it", "new\tline", "semi;colon;semi"):
         given = client.get("/health", headers={"X-Request-ID": bad}).headers["X-Request-ID"]
         assert re.fullmatch("[0-9a-f]{32}", given)
+    ids = [client.get("/health").headers["X-Request-ID"] for _ in range(5)]
+    assert ids == sorted(ids)  # rows named so lie side by side in an index
 
 
 def test_what_does_not_exist_is_a_problem_document(client: TestClient) -> None:

@@ -1,10 +1,13 @@
 """What a session searched before: from memory, from the database, and through the API."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from api.session_context import SessionContext
@@ -29,8 +32,10 @@ class Clock:
         return self.now
 
 
-def context(database: Database, clock: Clock, max_sessions: int = 100) -> SessionContext:
-    return SessionContext(database, 5.0, max_sessions, clock)
+def context(
+    database: Database, clock: Clock, max_sessions: int = 100, patience_seconds: float = 20.0
+) -> SessionContext:
+    return SessionContext(database, 5.0, max_sessions, clock, patience_seconds)
 
 
 async def store(database: Database, query: str, at: datetime, session_id: str = "s", user: str | None = None) -> None:
@@ -61,7 +66,40 @@ async def test_other_workers_searches_are_seen_when_the_entry_is_too_old(databas
     clock.advance(4.9)
     assert await sessions.previous("s", None) == ()
     clock.advance(0.1)
+    assert await sessions.previous("s", None) == ()  # nobody waits for it: it is read for the next keystroke
+    await sessions.settled()
     assert texts(await sessions.previous("s", None)) == ["hat"]
+    await store(database, "cap", clock.advance(60))
+    assert texts(await sessions.previous("s", None)) == ["cap", "hat"]  # too old to be shown once more
+
+
+async def test_keystrokes_at_once_read_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = 0
+    read = database.read
+
+    async def counted(work: Callable[[Connection], object]) -> object:
+        nonlocal readings
+        readings += 1
+        return await read(work)
+
+    monkeypatch.setattr(database, "read", counted)
+    await store(database, "hat", NOW)
+    sessions = context(database, Clock())
+    found = await asyncio.gather(*(sessions.previous("s", None) for _ in range(5)))
+    assert [texts(one) for one in found] == [["hat"]] * 5
+    assert readings == 1
+
+
+async def test_a_slow_database_is_not_waited_for(database: Database) -> None:
+    await store(database, "hat", NOW - timedelta(minutes=1))
+    sessions = context(database, Clock(), patience_seconds=0.0)
+    sessions.note("s", None, "cap", NOW)
+    assert texts(await sessions.previous("s", None)) == ["cap"]
+    assert sessions.late == 1
+    await sessions.settled()
+    assert texts(await sessions.previous("s", None)) == ["cap", "hat"]
+    assert await sessions.previous("other", None) == ()
+    await sessions.close()  # what is still being read is left
 
 
 async def test_own_searches_are_seen_at_once_before_they_are_on_disk(database: Database) -> None:

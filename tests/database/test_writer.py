@@ -1,6 +1,7 @@
 """Group commit: acknowledged means on disk, repeated means once, one bad event harms no other."""
 
 import asyncio
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from core.errors import ConflictError, OverloadedError
 from database import writer as writer_module
 from database.connection import Database
 from database.repositories.events import EventRepository
-from database.repositories.lists import ListLog, ListRepository, ShownItem
+from database.repositories.lists import ListLog, ListRepository, ShownItem, items_text
 from database.writer import Appended, EventWriter
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +32,7 @@ def event(event_id: str, **more: object) -> Engagement:
 
 
 def shown(request_id: str) -> ListLog:
-    items = (ShownItem("red shoes", 1, "history", 0.5, {"popularity": 1.0}),)
+    items = items_text([ShownItem("red shoes", 1, "history", 0.5, {"popularity": 1.0})])
     return ListLog(request_id, "suggest", "s", "red", items, "v1", NOW)
 
 
@@ -156,7 +157,9 @@ async def test_lists_are_written_whole_and_a_repeated_request_keeps_its_first(
     async with database.reading() as session:
         row = (await session.execute(text("SELECT query, items, arm FROM list_log"))).one()
     assert row.query == "red"
-    assert '"popularity": 1.0' in row.items
+    assert json.loads(row.items) == [
+        {"item": "red shoes", "rank": 1, "source": "history", "score": 0.5, "features": {"popularity": 1.0}}
+    ]
     assert row.arm == "default"
 
 
