@@ -21,7 +21,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 
-FORMAT = 3
+FORMAT = 4
 _CURRENT, _PREVIOUS = "current", "previous"
 _MANIFEST = "manifest.json"
 

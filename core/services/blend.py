@@ -80,10 +80,10 @@ class Blend:
         weights = [self.weights[name] for name in FEATURES]
         return [sum(map(mul, weights, features(candidate, pool, typed))) for candidate in candidates]
 
-    def in_session(self, text: str, typed_words: int, session: "Session") -> float:
-        """What the session adds to the log score of `text`."""
+    def in_session(self, texts: Iterable[str], typed_words: int, session: "Session") -> list[float]:
+        """What the session adds to the log score of each text."""
         weights = [self.session_weights[name] for name in SESSION_FEATURES]
-        return float(sum(map(mul, weights, session_features(text, typed_words, session))))
+        return [float(sum(map(mul, weights, session_features(text, typed_words, session)))) for text in texts]
 
 
 def features(candidate: Candidate, pool: Pool, typed: str) -> tuple[float, ...]:
@@ -125,7 +125,9 @@ def session_features(text: str, typed_words: int, session: Session) -> tuple[flo
     """`SESSION_FEATURES` of a text of which `typed_words` whole words are typed, in their order."""
     age = session.ages.get(text)
     added = text.split()[typed_words:]
-    shared = sum(word in session.words for word in added) / len(added) if added else 0.0
+    shared = 0.0
+    if not session.words.isdisjoint(added):
+        shared = sum(word in session.words for word in added) / len(added)
     return (
         float(text == session.last),
         float(age is not None and text != session.last),

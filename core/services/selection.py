@@ -1,17 +1,16 @@
 """From ranked candidates to the list: one line for each thing, and not ten of one kind."""
 
-from collections import Counter
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 _SHORTEST_PLURAL = 4
 _BEFORE_ES = ("se", "xe", "ze", "che", "she")  # `box`, `boxes`; `case`, `cases`; `dish`, `dishes`
 FOCUSED_FROM = 8  # characters typed from which on the shopper has said which kind is wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A line: `probability` of being meant, and the `category` that it counts for (None: of no kind)."""
 
     text: str
@@ -49,7 +48,7 @@ def merged(ranked: Sequence[Ranked], keys: Sequence[tuple[str, ...]]) -> list[Ra
     kept: dict[tuple[str, ...], Ranked] = {}
     for line, key in zip(ranked, keys, strict=True):
         first = kept.get(key)
-        kept[key] = line if first is None else replace(first, probability=first.probability + line.probability)
+        kept[key] = line if first is None else first._replace(probability=first.probability + line.probability)
     return sorted(kept.values(), key=lambda line: -line.probability)
 
 
@@ -61,19 +60,26 @@ def strength(diversity: float, typed_characters: int) -> float:
 def diversified(ranked: Sequence[Ranked], limit: int, loss: float) -> list[Ranked]:
     """`limit` lines, chosen one by one: the k-th of a category counts (1 − loss)^(k−1) of its probability.
 
-    `loss` in [0, 1]; 0 keeps the order. This greedy choice is the one for α-nDCG (Clarke et al. 2008) with α = loss.
+    `ranked` is best first; `loss` in [0, 1], 0 keeps the order. This greedy choice is the one for α-nDCG (Clarke et al. 2008) with α = loss.
     """
     if loss <= 0:
         return list(ranked[:limit])
-    left, chosen, taken = list(ranked), list[Ranked](), Counter[int]()
+    # Of a kind the likeliest line that is left is worth most: only the first ones of the kinds are compared.
+    left: dict[int | None, deque[int]] = {}
+    for at, line in enumerate(ranked):
+        left.setdefault(line.category, deque()).append(at)
+    share = dict.fromkeys(left, 1.0)
 
-    def worth(line: Ranked) -> float:
-        return line.probability * (1 - loss) ** (0 if line.category is None else taken[line.category])
+    def worth(kind: int | None) -> tuple[float, int]:
+        at = left[kind][0]
+        return ranked[at].probability * share[kind], -at
 
+    chosen: list[Ranked] = []
     while left and len(chosen) < limit:
-        best = max(left, key=worth)
-        left.remove(best)
-        chosen.append(best)
-        if best.category is not None:
-            taken[best.category] += 1
+        kind = max(left, key=worth)
+        chosen.append(ranked[left[kind].popleft()])
+        if kind is not None:
+            share[kind] *= 1 - loss
+        if not left[kind]:
+            del left[kind]
     return chosen

@@ -115,10 +115,8 @@ class SuggestService:
         session = Session.of(query.previous, now.at)
         if session:
             known = len(typed.words)
-            scores = [
-                score + self._bundle.blend.in_session(candidate.text, known, session)
-                for score, candidate in zip(scores, candidates, strict=True)
-            ]
+            added = self._bundle.blend.in_session([one.text for one in candidates], known, session)
+            scores = [score + more for score, more in zip(scores, added, strict=True)]
         chosen = self._chosen(candidates, probabilities(scores), pinned, typed, query, now)
         suggestions = tuple(
             self._suggestion(pool.candidates.get(line.text), line, typed, query, now) for line in chosen
@@ -209,8 +207,9 @@ class SuggestService:
         chosen = [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
         best = 1.0
         for at, line in enumerate(chosen):  # what stands lower for another reason is not scored above
+            if line.probability > best:
+                chosen[at] = line._replace(probability=best)
             best = min(best, line.probability)
-            chosen[at] = replace(line, probability=best)
         return chosen
 
     def _empty_box(self, query: SuggestQuery, now: Now, begun: float) -> SuggestReply:
