@@ -60,7 +60,8 @@ def strength(diversity: float, typed_characters: int) -> float:
 def diversified(ranked: Sequence[Ranked], limit: int, loss: float) -> list[Ranked]:
     """`limit` lines, chosen one by one: the k-th of a category counts (1 − loss)^(k−1) of its probability.
 
-    `ranked` is best first; `loss` in [0, 1], 0 keeps the order. This greedy choice is the one for α-nDCG (Clarke et al. 2008) with α = loss.
+    `ranked` is best first; `loss` in [0, 1], 0 keeps the order. This greedy choice is the one for α-nDCG (Clarke et al.
+    2008) with α = loss.
     """
     if loss <= 0:
         return list(ranked[:limit])
