@@ -210,7 +210,7 @@ def _plot(points: Sequence[Mapping[str, float]], file: Path) -> None:
             note = f"{point['diversity']:g}"
             look: dict[str, Any] = {"xytext": (4, 6)}
             if point["diversity"] == DIVERSITY:
-                note, look = f"{note}, served", {"xytext": (-4, -14), "weight": "bold", "ha": "right"}
+                note, look = f"{note}, served", {"xytext": (6, 2), "weight": "bold"}
             axes.annotate(note, (x, y), textcoords="offset points", **look)
         axes.margins(x=0.12, y=0.15)
         axes.set_xlabel(title)
