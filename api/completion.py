@@ -2,8 +2,8 @@
 
 The index answers within a millisecond; meanwhile the models are at work in their process (in threads they are asked
 after it, and only where they have something to add). They are waited for until the deadline; while they are at work for
-others too, `MODEL_WAIT_MS` at most. Then the list is what the index gave, and what the models find late is kept for the
-next one who types this.
+another, `MODEL_WAIT_MS`; and not at all while several wait. Then the list is what the index gave, and what the models
+find late is kept for the next one who types this.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from core.text.normalize import normalize_prefix
 
 _MODELS_SECONDS = 0.15  # after which a list is cut short, and not kept
 _PREPARED_SECONDS = 5.0  # for a list that nobody waits for
-_FINISHING_SECONDS = 0.004  # kept back of the deadline for ranking, logging and writing the reply
+_FINISHING_SECONDS = 0.012  # kept back of the deadline for ranking and writing the reply, however busy the machine
 
 _log = structlog.get_logger(__name__)
 
@@ -83,8 +83,9 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
     # The models may take longer than this shopper waits: on a busy machine nothing would ever be kept otherwise.
     until, waited_until, flight = begun + _MODELS_SECONDS, deadline, None
     if models.process is not None:
-        if models.process.pending:
-            waited_until = min(deadline, begun + settings.model_wait_ms / 1_000)
+        ahead = models.process.pending
+        if ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
+            waited_until = min(deadline, begun + settings.model_wait_ms / 1_000) if ahead == 1 else begun
         flight = state.candidates.computed(key, partial(models.process.gather, query, waited_until, until))
         flight.add_done_callback(_heard)
         await asyncio.sleep(0)  # the process begins with it

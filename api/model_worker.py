@@ -23,7 +23,7 @@ from core.domain import SuggestQuery
 from core.errors import CadenceError
 from core.services.gathered import Gathered
 
-_NICE = 5  # the event loop goes first: it answers many while one list is computed
+_NICE = 10  # the event loop goes first: it answers many while one list is computed
 _QUIET_SECONDS = 0.03  # without a request, until what nobody waits for is computed
 _SWITCH_SECONDS = 0.0005
 _NO_FULL_COLLECTION = 1_000_000

@@ -79,7 +79,7 @@ class SuggestSettings(_Group):
         default=8.0,
         gt=0,
         le=10_000,
-        description="milliseconds that a list waits for the models while they are at work for others; what they find "
+        description="milliseconds that a list waits for the models while they are at work for another; what they find "
         "later is for who types this next",
     )
     suggest_cache_ttl_seconds: float = Field(

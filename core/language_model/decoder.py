@@ -18,6 +18,8 @@ from core.language_model.config import GruMnConfig
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
+_SHORTLISTS_KEPT = 128  # weights of as many categories, 0.8 MB each at the small preset
+
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
@@ -135,7 +137,7 @@ class Decoder:
         ]
         if any(array.shape != shape for array, shape in expected):
             raise ArtifactError("language model weights do not have the configured shapes")
-        self.shortlist_output = lru_cache(maxsize=64)(self._shortlist_output)
+        self.shortlist_output = lru_cache(maxsize=_SHORTLISTS_KEPT)(self._shortlist_output)
 
     def start(self, categories: IntArray, bos_ids: IntArray) -> DecoderState:
         """The state after the begin tokens, one row per category."""
@@ -166,7 +168,7 @@ class Decoder:
 
     def _shortlist_output(self, category: int, ids: bytes) -> tuple[FloatArray, FloatArray]:
         chosen = np.frombuffer(ids, np.int64)
-        return np.ascontiguousarray(self._output[chosen].T), self._output_bias[chosen]
+        return self._output[chosen].T, self._output_bias[chosen]  # BLAS reads a transposed matrix as it is
 
     def shortlist_logits(self, state: DecoderState, shortlists: Mapping[int, IntArray]) -> FloatArray:
         """Logits `(N, S)` of the S tokens of each row's category: comparable within a row, not normalised."""
