@@ -11,7 +11,7 @@ from core.domain import Source
 from core.language_model.dynamic_beam import DynamicBeam
 from core.retrieval.storage import load_completions
 from core.services.bundle import COMPLETIONS, load_bundle
-from core.text.terms import terms_of_normalized
+from core.text.terms import asked_terms
 from tests.trained_shop import TrainedShop
 from training.evaluate import main as evaluate
 from training.generate_queries import main
@@ -42,7 +42,7 @@ def test_what_is_kept_passes_every_gate(version: Path, tmp_path: Path) -> None:
     assert models.products is not None
     taken = {same_wish(text) for text in known}
     for query in queries:
-        rows = models.products.lexical.matching_all(terms_of_normalized(query.text))
+        rows = models.products.lexical.matching_all(asked_terms(query.text))
         assert query.products == len(rows) > 0
         inside = (models.product_categories[rows] == query.category).sum()
         assert inside >= max(
