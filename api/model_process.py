@@ -139,7 +139,9 @@ class ModelProcess:
     async def _loaded_anew(self) -> ModelChild | None:
         self.restarts += 1
         try:
-            return await self._loaded()
+            child = await self._loaded()
+            _log.info("the model process is back", restarts=self.restarts)
+            return child
         except (ArtifactError, OSError) as error:
             _log.error("the model process cannot be started", error=str(error))
             return None

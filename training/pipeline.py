@@ -169,12 +169,14 @@ class Pipeline:
                     known = Clustering(read["labels"], read["confidence"], read["centroids"], float(read["noise"]))
                     return known, read["queries"]
             update(0.1, "reducing and clustering, a minute or so")
+            threads = torch.get_num_threads()
             if len(titles):
                 clustering = cluster(titles, self._seed, [product.title for product in data.products])
                 query_categories = vote(queries, titles, clustering.labels, clustering.count)[0]
             else:
                 clustering = cluster(queries, self._seed, [query.text for query in data.queries])
                 query_categories = clustering.labels
+            torch.set_num_threads(threads)  # UMAP's compiled loops raise it for the whole process
             partial = work / "categories.partial.npz"
             np.savez(
                 partial, labels=clustering.labels, confidence=clustering.confidence, centroids=clustering.centroids,

@@ -6,6 +6,7 @@ rest is stemmed by Snowball's English stemmer, so `brackets` finds `bracket`.
 """
 
 import threading
+from itertools import pairwise
 
 import regex as re
 import Stemmer
@@ -15,8 +16,8 @@ from core.text.units import canonical_units
 
 _PARTS = re.compile(r"\d+(?:[./]\d+)+|\d+(?:\p{L}[\p{L}\p{M}]*)?|[\p{L}\p{M}]+\d[\p{L}\p{N}]*|[\p{L}\p{M}]+\+*")
 _SIDES = re.compile(r"""(?<=\d)(['"]|[ -]?(?:in|inch|inches|ft|foot|feet|mm|cm))? ?x ?(?=\d)""")
-JOINERS = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"])
-"""Words that join others: a product need not hold them."""
+_DANGLING = frozenset(["an", "and", "at", "by", "for", "from", "of", "or", "the", "to", "with"])
+_UNASKED = _DANGLING | {"a", "in", "on"}  # words that join others: a product need not hold them
 _local = threading.local()  # a Snowball stemmer must not be shared between threads
 
 
@@ -45,14 +46,22 @@ def asked_terms(text: str) -> list[str]:
     return [
         term
         for at, term in enumerate(found)
-        if term not in JOINERS or at == last or (term == "in" and at > 0 and found[at - 1][0].isdigit())
+        if term not in _UNASKED or at == last or (term == "in" and at > 0 and found[at - 1][0].isdigit())
     ]
 
 
 def repeats_a_term(typed: str, added: str) -> bool:
     """Whether a word of the normalised `added` was there before, in `typed` or in itself, be it in another form.
 
-    Numbers, units and other short words may come again: `4 in x 4 in`.
+    Numbers, units and other short words may come again, but not at once: `4 in x 4 in`, no `500ml ml`.
     """
-    named = [term for term in terms_of_normalized(added) if term.isalpha() and len(term) > 2]
-    return len(set(named)) < len(named) or not set(named).isdisjoint(terms_of_normalized(typed))
+    before, after = terms_of_normalized(typed), terms_of_normalized(added)
+    named = [term for term in after if term.isalpha() and len(term) > 2]
+    if len(set(named)) < len(named) or not set(named).isdisjoint(before):
+        return True
+    return any(first == second and first.isalpha() for first, second in pairwise([*before[-1:], *after]))
+
+
+def dangles(text: str) -> bool:
+    """Whether the normalised `text` ends with a word that joins something to follow: `trimmer for`."""
+    return text.rpartition(" ")[2] in _DANGLING

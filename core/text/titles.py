@@ -15,6 +15,7 @@ from core.text.units import canonical_units
 MAX_TITLE_WORDS = 10  # paper §5.1
 _PARENTHESIS = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
 _DELIMITER = re.compile(r"\s*[|;]\s*|,\s+|\s+[-–—+:/]\s+|\.\.\.+|…")
+_CUT_OFF = re.compile(r"\S+(?:\.\.\.+|…)\s*$")  # the last word of a title that was shortened is mostly no word
 _MAX_PHRASE_WORDS = 4
 JOINERS = frozenset(
     "a an and as at by for from in into is it its of off on or per the to up upto via with without & x".split()  # noqa: SIM905
@@ -29,6 +30,7 @@ def title_segments(
     `segments` off: the whole title as one. `expand_parentheses`: as in the paper, one more segment for each word in a
     parenthesis, put where it stood. `units`: quantities in their canonical form (`core.text.units`).
     """
+    title = _CUT_OFF.sub("", title) or title
     if not segments:
         return _words([title], units)
     bare = _PARENTHESIS.sub(" ", title)

@@ -9,7 +9,7 @@ from core.services.corrections import KnownWords
 from core.services.sources.contract import Candidate, Keystroke, Match, Pool
 from core.services.sources.history import MODEL_SHARES
 from core.services.typed import Typed
-from core.text.terms import repeats_a_term
+from core.text.terms import dangles, repeats_a_term
 
 WIDTH = 16
 NARROW = 8  # where there are two readings of what was typed, each has half
@@ -73,7 +73,7 @@ class BeamSource:
             for line in lines:
                 text = " ".join(line.words)
                 added = " ".join(line.words[len(typed.words) :])
-                if not repeats_a_term(" ".join(typed.words), added):
+                if not dangles(text) and not repeats_a_term(" ".join(typed.words), added):
                     found += 1
                     pool.add(
                         text, source, match, typed.text, cost=cost,

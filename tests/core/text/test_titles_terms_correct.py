@@ -3,7 +3,7 @@
 import pytest
 
 from core.text.correct import Corrector
-from core.text.terms import asked_terms, repeats_a_term, terms
+from core.text.terms import asked_terms, dangles, repeats_a_term, terms
 from core.text.titles import phrases, title_segments
 
 
@@ -17,6 +17,12 @@ def test_segments_of_a_title() -> None:
 def test_a_title_that_is_all_parenthesis_keeps_its_words() -> None:
     assert title_segments("(Pack of 2)") == [("pack", "of", "2")]
     assert title_segments("!!!") == []
+
+
+def test_the_last_word_of_a_shortened_title_is_left_out() -> None:
+    assert title_segments("Leather Bag for Wome...") == [("leather", "bag", "for")]
+    assert title_segments("Leather… Bag, Wom…", segments=False) == [("leather", "bag")]
+    assert title_segments("Wome...") == [("wome",)]
 
 
 def test_phrases_that_titles_share() -> None:
@@ -67,10 +73,18 @@ def test_joining_words_are_not_asked_for(text: str, expected: list[str]) -> None
         ("4 in x 4", "in post", False),
         ("door door", "handle", False),
         ("red", "running shoes", False),
+        ("led tv", "tv", True),
+        ("bottle 500ml", "ml", True),
+        ("", "2 kg kg", True),
+        ("2 x 2", "2 x 2", False),
     ],
 )
 def test_repeats(typed: str, added: str, expected: bool) -> None:
     assert repeats_a_term(typed, added) == expected
+
+
+def test_dangling_ends() -> None:
+    assert dangles("trimmer for") and not dangles("vitamin a") and not dangles("for trimmers") and not dangles("")
 
 
 @pytest.fixture
