@@ -67,11 +67,7 @@ async def prepare(state: AppState, models: Models, prefix: str) -> None:
     if indexed.complete:
         await state.candidates.keep(key, indexed)
         return
-    until = time.perf_counter() + _PREPARED_SECONDS
-    if models.process is not None:
-        await state.candidates.computed(key, partial(models.process.gather, query, 0.0, until))
-    else:
-        await state.candidates.computed(key, partial(state.threads.run, partial(models.gather, query, until, True)))
+    await _asked(state, models, query, key, waited_until=0.0, until=time.perf_counter() + _PREPARED_SECONDS)
 
 
 async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: str, begun: float) -> Gathered:
@@ -86,17 +82,14 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
         ahead = models.process.pending
         if ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
             waited_until = min(deadline, begun + settings.model_wait_ms / 1_000) if ahead == 1 else begun
-        flight = state.candidates.computed(key, partial(models.process.gather, query, waited_until, until))
-        flight.add_done_callback(_heard)
+        flight = _asked(state, models, query, key, waited_until, until)
         await asyncio.sleep(0)  # the process begins with it
     indexed = models.gather(query, deadline, False)
     if indexed.complete:
         await state.candidates.keep(key, indexed)
         return indexed
     if flight is None:
-        compute = partial(state.threads.run, partial(models.gather, query, until, True))
-        flight = state.candidates.computed(key, compute)
-        flight.add_done_callback(_heard)
+        flight = _asked(state, models, query, key, waited_until, until)
     await asyncio.wait([flight], timeout=max(0.0, waited_until - time.perf_counter()))
     if flight.done():
         try:
@@ -107,6 +100,18 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
             state.metrics.counts["models_failed"] += 1
             _log.error("the models failed", error=str(error))
     return replace(indexed, pool=replace(indexed.pool, late=[*indexed.pool.late, "models"]))
+
+
+def _asked(
+    state: AppState, models: Models, query: SuggestQuery, key: str, waited_until: float, until: float
+) -> "asyncio.Task[Gathered]":
+    """The models at work on `query`, in their process or in a thread; what they find by `until` is kept."""
+    if models.process is not None:
+        flight = state.candidates.computed(key, partial(models.process.gather, query, waited_until, until))
+    else:
+        flight = state.candidates.computed(key, partial(state.threads.run, partial(models.gather, query, until, True)))
+    flight.add_done_callback(_heard)
+    return flight
 
 
 def _heard(flight: "asyncio.Task[Gathered]") -> None:

@@ -1,8 +1,6 @@
 """From settings to a running service and back. Each step that fails says so in one line and stops the start."""
 
 import asyncio
-import gc
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from api.rules import RulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
 from api.state import AppState, Load, Spawn
+from api.steady import run_steadily
 from api.trending import Trending
 from api.warming import Warming
 from config.keys import session_signing_key, user_hash_key
@@ -35,9 +34,6 @@ from database.cache import MemoryCache, shared_cache
 from database.connection import Database
 from database.identity import UserKeys
 from database.writer import EventWriter
-
-_NO_FULL_COLLECTION = 1_000_000
-_SWITCH_SECONDS = 0.0005  # between the event loop and computing threads; with the default of 5 ms replies wait
 
 _log = structlog.get_logger(__name__)
 
@@ -96,12 +92,7 @@ async def _start(
     models = await load_warm(settings, None, load, spawn)
     if models.process is not None:
         stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    # A full collection looks through everything that is loaded and cached, and stops every request for 0.1 s and more.
-    # What is loaded stays, and the caches hold no cycles: collections of what is young are enough.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], _NO_FULL_COLLECTION)
+    run_steadily()
 
     writer = EventWriter(database)
     writer.start()

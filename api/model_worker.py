@@ -5,10 +5,8 @@ typed long ago has had a list without the models. It ends when its standard inpu
 service, however that ends.
 """
 
-import gc
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -19,14 +17,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from api.model_messages import Answer, Asked, Loaded, Setup, packed, read
+from api.steady import run_steadily
 from core.domain import SuggestQuery
 from core.errors import CadenceError
 from core.services.gathered import Gathered
 
 _NICE = 10  # the event loop goes first: it answers many while one list is computed
 _QUIET_SECONDS = 0.03  # without a request, until what nobody waits for is computed
-_SWITCH_SECONDS = 0.0005
-_NO_FULL_COLLECTION = 1_000_000
 
 
 Gather: TypeAlias = Callable[[SuggestQuery, float, bool], Gathered]
@@ -97,10 +94,7 @@ def main() -> None:
     except (CadenceError, OSError, ValueError, ImportError) as error:
         _send(sent, Loaded(f"{error}"))
         return
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()  # as in the lifespan: looking through everything that is loaded takes longer than a list
-    gc.set_threshold(*gc.get_threshold()[:2], _NO_FULL_COLLECTION)
+    run_steadily()
     _send(sent, Loaded())
     with suppress(BrokenPipeError):  # the service has ended
         while True:
