@@ -36,7 +36,7 @@ async def complete(state: AppState, models: Models, query: SuggestQuery, begun: 
     """
     prefix = normalize_prefix(query.prefix)
     key = _key(models, prefix, query)
-    version = (key, query.include_products, state.live.version, state.rules.version)
+    version = (key, query.include_products, state.live.version, state.rules.version, models.catalog_number)
     shared = bool(prefix) and not query.explain and not query.previous
     if shared and (finished := state.replies.get(version)) is not None:
         state.candidates.counts.hits += 1

@@ -171,10 +171,14 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of this path. The router names those of one route only, and each method is a route of its own."""
+    """Every method of this path. The router names those of one route only, and each method is a route of its own.
+
+    A path that is written out, such as `/admin/products/batch`, is not `/admin/products/{product_id}`.
+    """
     routes = (context.original_route for context in iter_route_contexts(request.app.routes))
-    here = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+    here = [route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    written_out = [route for route in here if not route.param_convertors]
+    return ", ".join(sorted({method for route in written_out or here for method in route.methods or ()}))
 
 
 async def _storage(request: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from database.repositories.lists import ShownItem, items_text
 
 _REPLIES_KEPT = 5_000  # ~15 KB each at most
 
-ReplyKey = tuple[str, int, int, int]
+ReplyKey = tuple[str, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class Finished:
 
 
 class FinishedReplies:
-    """Replies that are the same for everybody, as long as nothing was learnt and no rule changed. One event loop's."""
+    """Replies that are the same for everybody, as long as nothing was learnt and no rule or product changed.
+
+    For one event loop.
+    """
 
     def __init__(self) -> None:
         self._replies: OrderedDict[ReplyKey, Finished] = OrderedDict()

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.candidates import Candidates
+from api.catalog import CatalogFollower
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
@@ -19,7 +20,7 @@ from api.middleware import StartError
 from api.models import load_warm
 from api.reloading import Reloader
 from api.retraining import Retraining
-from api.rules import RulesFollower
+from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
 from api.state import AppState, Load, Spawn
@@ -98,10 +99,13 @@ async def _start(
     writer.start()
     stack.push_async_callback(writer.close)
 
+    catalog = CatalogFollower(database, settings.serving.catalog_refresh_seconds, models.catalog)
     rules = RulesFollower(database, settings.suggest.suggestion_refresh_seconds)
+    search_rules = SearchRulesFollower(database, settings.suggest.suggestion_refresh_seconds)
     live = LiveQueries(database, settings.suggest, rules, models)
     trending = Trending(database, settings.suggest, rules)
-    for followed in (rules, live, trending):  # the rules first: the others ask them
+    following = (catalog, rules, search_rules, live, trending)  # in this order: the later ones ask the earlier ones
+    for followed in following:
         await followed.refresh()
     sessions = SessionContext(database, settings.suggest.session_context_ttl_seconds)
     stack.push_async_callback(sessions.close)
@@ -115,6 +119,8 @@ async def _start(
         gate=gate,
         threads=threads,
         rules=rules,
+        search_rules=search_rules,
+        catalog=catalog,
         live=live,
         sessions=sessions,
         trending=trending,
@@ -126,7 +132,8 @@ async def _start(
     stack.push_async_callback(retraining.close)
     stop = asyncio.Event()
     warming = Warming(state)
-    background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in (rules, live, trending)]
+    background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in following]
+    background.append(asyncio.create_task(catalog.keep_embedding(stop)))
     background.append(asyncio.create_task(reloader.keep_following(stop)))
     background.append(asyncio.create_task(warming.keep_warm(stop)))
 

@@ -53,6 +53,10 @@ class LearntModels(Protocol):
     def learnt_before(self) -> datetime | None:
         """Searches that occurred earlier are part of the version; None: no search is."""
 
+    @property
+    def catalog_number(self) -> int:
+        """Another one for each state of the catalogue."""
+
 
 class LiveQueries:
     """`index` holds what is learnt; read it anew for each request, for another version gets another one. `forms`: as
@@ -124,6 +128,7 @@ class LiveQueries:
         self._learnt: set[str] = set()
         self._refused: dict[str, str] = {}
         self._finding: dict[str, bool] = {}
+        self._catalog_number = self._follows.catalog_number  # as of which `_finding` holds
 
     def _read(self, connection: Connection) -> None:
         cut, now = self._follows.learnt_before, self._clock()
@@ -154,6 +159,11 @@ class LiveQueries:
         rules_version = self._rules.version
         if rules_version != self._rules_version:
             self._touched.update(self._shoppers)
+        catalog_number = self._follows.catalog_number
+        if catalog_number != self._catalog_number:
+            # What finds nothing any more is left out where lists are finished; what now finds something is learnt.
+            self._touched.update(text for text, reason in self._refused.items() if reason == "finds_nothing")
+            self._finding, self._catalog_number = {}, catalog_number
         changed = self.index is not self._filling
         for text in self._touched:
             if self._admits(text):

@@ -10,7 +10,20 @@ from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
 from api.models import load_models, model_process
-from api.routes import admin, autosuggest, engagement, health, jobs, metrics, page, rules, search, sessions
+from api.routes import (
+    admin,
+    autosuggest,
+    engagement,
+    health,
+    jobs,
+    metrics,
+    page,
+    products,
+    rules,
+    search,
+    search_rules,
+    sessions,
+)
 from api.state import Load
 from config.settings import Settings
 
@@ -31,7 +44,8 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    for resource in (autosuggest, search, engagement, sessions, health, metrics, admin, jobs, rules, page):
+    operations = (health, metrics, admin, jobs, rules, search_rules, products)
+    for resource in (autosuggest, search, engagement, sessions, *operations, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
 
@@ -41,7 +55,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.serving.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID"],
         )

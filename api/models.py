@@ -15,7 +15,8 @@ from core import artifacts
 def load_models(settings: Settings, version: str | None = None) -> Models:
     """The named artifact version, or else the current one. Raises ArtifactError when it cannot be served."""
     # Imported here: these bring numerical libraries along, which creating the app (and its OpenAPI) does not need.
-    from core.services.bundle import load_bundle
+    from core.services.bundle import CATALOG_SEQ, load_bundle
+    from core.services.live_catalog import LiveCatalog
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
 
@@ -24,6 +25,10 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     search = SearchService(bundle)
 
     cut = bundle.manifest.get("learnt_before")
+    catalog = None
+    if bundle.products is not None and bundle.encoder is not None:
+        seq = int(bundle.manifest.get(CATALOG_SEQ, 0))
+        catalog = LiveCatalog(bundle.current, seq, bundle.encoder.encode)
 
     def warm_up() -> None:
         suggest.warm_up()
@@ -41,6 +46,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         head=suggest.head,
         finds=suggest.finds,
         learnt_before=datetime.fromisoformat(cut) if cut else None,
+        catalog=catalog,
     )
 
 

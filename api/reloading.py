@@ -61,7 +61,7 @@ class Reloader:
                 raise ProblemError(409, error.code, f"{error}; {self._state.models.version} is served on") from error
             # Verified before it becomes current: a version that cannot be served never stops a later start.
             artifacts.make_current(self._folder, version)
-            return self._swap(models)
+            return await self._swap(models)
 
     async def follow(self) -> None:
         """Serves what has become current, if it is another version. One that cannot be loaded is tried only once."""
@@ -74,7 +74,7 @@ class Reloader:
             if version is None or version == self._state.models.version:
                 return
             try:
-                self._swap(await self._loaded(version))
+                await self._swap(await self._loaded(version))
             except CadenceError as error:
                 self._state.metrics.counts["versions_refused"] += 1
                 _log.error("a new version cannot be served", version=version, error=str(error))
@@ -106,7 +106,8 @@ class Reloader:
         """The inference threads and the process of the version that is served go on answering."""
         return await load_warm(self._state.settings, version, self._load, self._spawn)
 
-    def _swap(self, models: Models) -> Swap:
+    async def _swap(self, models: Models) -> Swap:
+        await self._state.catalog.follow(models.catalog)  # what was changed since: no search may find what is gone
         before = self._state.models
         swap = Swap(before.version, models.version)
         self._state.models = models

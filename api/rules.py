@@ -1,37 +1,53 @@
-"""The suggestion rules in force, followed in the background: a small look at the database, a reading on a change."""
+"""The rules in force, followed in the background: a small look at the database, a reading on a change."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.domain import Adjustment
 from core.services.rules import Pin, SuggestionRules
+from core.services.search_rules import SearchRule, SearchRules
 from database.connection import Database
+from database.repositories.search_rules import SearchRuleKind, SearchRuleRepository, SearchRuleRow
 from database.repositories.suggestion_rules import Match, RuleKind, RuleRow, SuggestionRuleRepository
 
 _log = structlog.get_logger(__name__)
+Rules = TypeVar("Rules")
 
 
-class RulesFollower:
+class Followed(ABC, Generic[Rules]):
     """`current` holds the rules, `version` names them: equal in all workers that hold the same ones, for cache keys."""
 
-    def __init__(self, database: Database, check_seconds: float) -> None:
-        self.current = SuggestionRules()
+    name: str
+
+    def __init__(self, database: Database, check_seconds: float, none: Rules) -> None:
+        self.current = none
         self.version = 0  # as of no rules at all
         self._database = database
         self._check_seconds = check_seconds
         self._one_at_a_time = asyncio.Lock()  # or a slow look could put older rules over newer ones
 
+    @abstractmethod
+    async def _mark(self, session: AsyncSession) -> int:
+        """The version that is stored."""
+
+    @abstractmethod
+    async def _read(self, session: AsyncSession) -> Rules:
+        """The stored rules in the form that requests ask."""
+
     async def refresh(self) -> None:
         """Take over what has changed. Raises SQLAlchemyError when the database cannot be read."""
         async with self._one_at_a_time, self._database.reading() as session:
-            repository = SuggestionRuleRepository(session)
-            mark = await repository.mark()
+            mark = await self._mark(session)
             if mark == self.version:
                 return
-            self.current, self.version = rules_of(await repository.all()), mark
+            self.current, self.version = await self._read(session), mark
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Look at intervals until told to stop. A failed look leaves the rules in place."""
@@ -39,9 +55,39 @@ class RulesFollower:
             try:
                 await self.refresh()
             except SQLAlchemyError as error:
-                _log.warning("suggestion rules not read", error=type(error).__name__)
+                _log.warning(f"{self.name} not read", error=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._check_seconds)
+
+
+class RulesFollower(Followed[SuggestionRules]):
+    """The rules for suggestions."""
+
+    name = "suggestion rules"
+
+    def __init__(self, database: Database, check_seconds: float) -> None:
+        super().__init__(database, check_seconds, SuggestionRules())
+
+    async def _mark(self, session: AsyncSession) -> int:
+        return await SuggestionRuleRepository(session).mark()
+
+    async def _read(self, session: AsyncSession) -> SuggestionRules:
+        return rules_of(await SuggestionRuleRepository(session).all())
+
+
+class SearchRulesFollower(Followed[SearchRules]):
+    """The rules for searches. Those that are over, or not yet begun, are among them."""
+
+    name = "search rules"
+
+    def __init__(self, database: Database, check_seconds: float) -> None:
+        super().__init__(database, check_seconds, SearchRules())
+
+    async def _mark(self, session: AsyncSession) -> int:
+        return await SearchRuleRepository(session).mark()
+
+    async def _read(self, session: AsyncSession) -> SearchRules:
+        return SearchRules.of(map(search_rule_of, await SearchRuleRepository(session).all()))
 
 
 def rules_of(rows: Sequence[RuleRow]) -> SuggestionRules:
@@ -52,3 +98,14 @@ def rules_of(rows: Sequence[RuleRow]) -> SuggestionRules:
         containing=[row.text for row in blocks if row.match is Match.CONTAINS],
         pins=[Pin(row.text, row.prefix or "", row.position or 1) for row in rows if row.kind is RuleKind.PIN],
     )
+
+
+def search_rule_of(row: SearchRuleRow) -> SearchRule:
+    """A stored rule in the form that searches ask."""
+    pin = adjustment = None
+    if row.kind is SearchRuleKind.PIN and row.product_id is not None:
+        pin = (row.product_id, row.position or 1)
+    elif row.kind in (SearchRuleKind.BOOST, SearchRuleKind.BURY) and row.strength is not None:
+        signed = row.strength if row.kind is SearchRuleKind.BOOST else -row.strength
+        adjustment = Adjustment(signed, row.product_id, row.field, row.value)
+    return SearchRule(row.match, row.query or "", pin, adjustment, row.url, row.starts_at, row.ends_at)

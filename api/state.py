@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from api.candidates import Candidates
+from api.catalog import CatalogFollower
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.model_process import ModelProcess
-from api.rules import RulesFollower
+from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate
 from api.session_context import SessionContext
 from api.trending import Trending
@@ -19,6 +21,9 @@ from core.domain import SearchQuery, SearchReply, SuggestQuery, SuggestReply
 from core.services.gathered import Gathered, Now
 from database.connection import Database
 from database.writer import EventWriter
+
+if TYPE_CHECKING:  # it brings numerical libraries along, which creating the app does not need
+    from core.services.live_catalog import LiveCatalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,13 @@ class Models:
     head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first
     finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
     learnt_before: datetime | None  # searches that are earlier are part of the version
+    catalog: "LiveCatalog | None" = None  # how products that change get into the index; None: there are none
     process: ModelProcess | None = None  # where the models are asked; None: in threads of this one
+
+    @property
+    def catalog_number(self) -> int:
+        """Another one for each state of the catalogue that is served; 0: the one that the version was made from."""
+        return self.catalog.current.number if self.catalog else 0
 
 
 Load = Callable[[Settings, str | None], Models]
@@ -59,6 +70,8 @@ class AppState:
     gate: Gate
     threads: InferenceThreads
     rules: RulesFollower
+    search_rules: SearchRulesFollower
+    catalog: CatalogFollower
     live: LiveQueries
     sessions: SessionContext
     trending: Trending

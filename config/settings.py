@@ -159,6 +159,11 @@ class ServingSettings(_Group):
         gt=0,
         description="seconds between two looks for a newly published version, one file's time each: so workers follow",
     )
+    catalog_refresh_seconds: float = Field(
+        default=0.5,
+        gt=0,
+        description="seconds between two looks for changed products, a millisecond each: all workers show them at once",
+    )
     max_body_bytes: int = Field(
         default=2_000_000,
         ge=1_000,

@@ -21,7 +21,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 
-FORMAT = 4
+FORMAT = 5
 _CURRENT, _PREVIOUS = "current", "previous"
 _MANIFEST = "manifest.json"
 

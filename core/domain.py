@@ -3,7 +3,7 @@
 Times are timezone-aware UTC. Prices are in the catalogue's own currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -195,6 +195,63 @@ class SearchFilters:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class PartKind(StrEnum):
+    """What a part of a query speaks of."""
+
+    PRICE = "price"
+    RATING = "rating"
+    STOCK = "stock"
+    BRAND = "brand"
+    COLOR = "color"
+    SIZE = "size"
+    ATTRIBUTE = "attribute"
+    CATEGORY = "category"
+
+
+class PartUse(StrEnum):
+    """What an understood part does: it leaves out the other products, or puts those it means first."""
+
+    FILTER = "filter"
+    PREFERENCE = "preference"
+
+
+@dataclass(frozen=True, slots=True)
+class UnderstoodPart:
+    """Words of a query that were understood, for the shopper to see: `under $50` as "≤ 50"."""
+
+    kind: PartKind
+    text: str  # as typed
+    value: str  # for people
+    applied: PartUse
+
+
+class RuleMatch(StrEnum):
+    """Which queries a search rule is for."""
+
+    EXACT = "exact"
+    CONTAINS = "contains"  # all words of the rule in a row
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What a rule moves: one product, or all with a value in a field (`category`, `brand`, `attributes.NAME`)."""
+
+    strength: float  # added to scores: in [−1, 1], negative to bury
+    product_id: str | None = None
+    field: str | None = None
+    value: str | None = None  # compared without case
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRules:
+    """What the shop's operators ruled for one query."""
+
+    pins: tuple[tuple[str, int], ...] = ()  # (product id, 1-based position), the one that goes first at its place first
+    adjustments: tuple[Adjustment, ...] = ()
+    redirect: str | None = None  # http(s) address, or a path of the shop's own site
+
+
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
     text: str
@@ -203,6 +260,10 @@ class SearchQuery:
     filters: SearchFilters = field(default_factory=SearchFilters)
     sort: SortOrder = SortOrder.RELEVANCE
     explain: bool = False
+    interpret: bool = True  # read prices, brands and the like out of the text
+    rules: Callable[[str], AppliedRules] | None = None  # what holds now for a normalised text; None: no rules
+    request_id: str | None = None  # under which the order of this list is kept for its later pages
+    page_of: str | None = None  # request id of the list's first page: its order goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +292,8 @@ class Facets:
     brand: tuple[FacetValue, ...] = ()
     price: tuple[FacetRange, ...] = ()
     rating: tuple[FacetRange, ...] = ()
+    in_stock: int = 0  # products that can be bought
+    attributes: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +304,6 @@ class SearchReply:
     stage_ms: Mapping[str, float]
     corrected_query: str | None = None
     relaxed: str | None = None  # what was loosened to find these, in words
+    understood: tuple[UnderstoodPart, ...] = ()
+    redirect: str | None = None  # where the shop would rather send who searches for this
+    did_you_mean: str | None = None  # another spelling that finds more, not searched by itself

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -94,7 +95,18 @@ products = Table(
     Column("created_at", UtcDateTime),
     Column("attributes", JSON, nullable=False),
     _imported("SET NULL", index=True),
-    Column("position", Integer, nullable=False),  # 0-based row in the catalogue file
+    Column("position", Integer, nullable=False),  # 0-based row in the catalogue file; −1: of no file
+)
+
+product_changes = Table(
+    "product_changes",
+    metadata,
+    # One row for each product that was changed live, with its newest change: what happened before, nobody needs.
+    Column("product_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, unique=True, index=True),  # grows with every change
+    Column("title_seq", BigInteger, nullable=False),  # of the newest change of its title; 0: the title is as imported
+    Column("deleted", Boolean, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
 )
 
 query_log = Table(
@@ -193,4 +205,23 @@ suggestion_rules = Table(
     Column("position", Integer),  # of a pin, 1-based
     Column("created_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,  # an id is never used again: (greatest id, number of rows) then names the content
+)
+
+search_rules = Table(
+    "search_rules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),  # pin | boost | bury | redirect
+    Column("match", String(16), nullable=False),  # a value of core.domain.RuleMatch
+    Column("query", Text),  # normalised; null: any
+    Column("product_id", Text),  # of a pin; of a boost or bury, where it is about one product
+    Column("position", Integer),  # of a pin, 1-based
+    Column("field", Text),  # of a boost or bury: category, brand or attributes.NAME
+    Column("value", Text),
+    Column("strength", Float),  # of a boost or bury, in (0, 1]
+    Column("url", Text),  # of a redirect
+    Column("starts_at", UtcDateTime),
+    Column("ends_at", UtcDateTime),  # exclusive
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # as above
 )

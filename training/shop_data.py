@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from config.settings import Settings
 from core.domain import Product, WeightedQuery
 from core.language_model.config import Preset
+from core.services.bundle import CATALOG_SEQ
 from database.connection import Database
-from database.repositories.imports import ImportRepository
+from database.repositories.imports import CompletedImport, ImportRepository
+from database.repositories.product_changes import newest_change
 from database.repositories.products import ProductRepository
 from database.repositories.query_log import QueryLogRepository
 from database.repositories.training_queries import TrainingQueryRepository
@@ -20,7 +22,8 @@ LEARNT_BEFORE = "learnt_before"  # the fact that says up to when completed searc
 
 @dataclass(frozen=True, slots=True)
 class WantedVersion:
-    """The names of a version: `files` says what the shop gave, `fingerprint` what is learnt from, live searches too.
+    """The names of a version: `files` says which files the shop gave, `fingerprint` what is learnt from: what was
+    searched and changed in the catalogue since, too.
 
     `facts` belong into its manifest.
     """
@@ -33,10 +36,15 @@ class WantedVersion:
 async def wanted_version(
     database: Database, settings: Settings, preset: Preset, seed: int, before: datetime | None = None
 ) -> WantedVersion:
-    """The version that the database calls for. `before`: what has a time is learnt only where it is earlier."""
+    """The version that the database calls for. `before`: what has a time is learnt only where it is earlier.
+
+    Ask for it before `read_shop`: a change of the catalogue in between is then made once more on top of the version,
+    which alters nothing; the other way round it would be missing.
+    """
     async with database.reading() as session:
         imports = await ImportRepository(session).completed()
-        products, queries = await ProductRepository(session).count(), await QueryLogRepository(session).count()
+        queries = await QueryLogRepository(session).count()
+        catalog_seq = await (await session.connection()).run_sync(newest_change)
         training = TrainingQueryRepository(session, settings.suggest.suggestion_min_shoppers)
         searches = await training.searches_digest(before)
         newest = await training.newest(1)
@@ -46,12 +54,25 @@ async def wanted_version(
         f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports if entry.kind != "events"
     ]
     model = settings.models.embedding_model
+    products = _imported_products(imports)
     files = fingerprint(sources, products, queries, preset, model, seed)
     # A time as a limit also leaves out rows of the log, which no digest of searches names.
-    limit = f"{searches} before {before.isoformat()}" if before else searches
+    since = f"{searches} before {before.isoformat()}" if before else searches
+    if catalog_seq:
+        since += f" catalogue change {catalog_seq}"
     learnt_before = before or (newest[0][1] + timedelta(microseconds=1) if newest else None)
-    facts = {FILES: files, "seed": seed, LEARNT_BEFORE: learnt_before.isoformat() if learnt_before else None}
-    return WantedVersion(files, fingerprint(sources, products, queries, preset, model, seed, limit), facts)
+    facts = {
+        FILES: files,
+        "seed": seed,
+        LEARNT_BEFORE: learnt_before.isoformat() if learnt_before else None,
+        CATALOG_SEQ: catalog_seq,
+    }
+    return WantedVersion(files, fingerprint(sources, products, queries, preset, model, seed, since), facts)
+
+
+def _imported_products(imports: Sequence[CompletedImport]) -> int:
+    """How many products the files gave. What is in the table may be more or fewer: live changes are no new files."""
+    return sum(int(str(entry.report["rows_kept"])) for entry in imports if entry.kind == "catalog")
 
 
 @dataclass(frozen=True, slots=True)

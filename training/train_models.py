@@ -2,7 +2,8 @@
 
 The whole way in order: import into the database → train → publish below `<home>/artifacts`. Running it again skips what
 is done; interrupted anywhere, the next run carries on. What enough shoppers have searched since counts as queries too,
-but it alone is no reason to train again, or every start of a busy shop would: `--searches` makes it one.
+and live changes of the catalogue are learnt from; but these alone are no reason to train again, or every start of a
+busy shop would: `--searches` makes them one.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_options(parser)
     parser.add_argument(
-        "--searches", action="store_true", help="train again where only the searches of shoppers are new, no file"
+        "--searches",
+        action="store_true",
+        help="train again where only searches of shoppers and live changes of the catalogue are new, no file",
     )
     options = parser.parse_args(arguments)
     if options.home:
@@ -74,7 +77,10 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
         if version:
             steps.say(f"version {version} is up to date")
             if not exact:
-                steps.say("shoppers have searched since: POST /admin/retrain or --searches learns from that")
+                steps.say(
+                    "shoppers have searched since, or the catalogue was changed: POST /admin/retrain or --searches "
+                    "learns from that"
+                )
             return
         # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
         from training.pipeline import Pipeline

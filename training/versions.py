@@ -20,16 +20,16 @@ def fingerprint(
     preset: Preset,
     embedding_model: str | None,
     seed: int,
-    searches: str = "",
+    since: str = "",
 ) -> str:
     """Names everything that a version depends on, in 16 hexadecimal digits.
 
-    `sources` are the hashes of the imported files, `products` and `queries` how many rows the database holds of each,
-    `searches` names what shoppers have completed since.
+    `sources` are the hashes of the imported files, `products` how many products they gave, `queries` how many rows the
+    database holds of these, `since` names what shoppers have completed and what was changed in the catalogue since.
     """
     parts = [_PIPELINE, sorted(sources), products, queries, preset, embedding_model or PACKAGED_MODEL, seed]
-    if searches:
-        parts.append(searches)
+    if since:
+        parts.append(since)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

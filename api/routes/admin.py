@@ -7,7 +7,15 @@ from fastapi import APIRouter, Depends
 from api.candidates import Candidates
 from api.dependencies import State, require_operator
 from api.errors import problem_responses
-from api.schemas.operations import CacheStats, DataStats, LiveStats, ModelProcessStats, ModelStats, StatsResponse
+from api.schemas.operations import (
+    CacheStats,
+    DataStats,
+    LiveCatalogStats,
+    LiveStats,
+    ModelProcessStats,
+    ModelStats,
+    StatsResponse,
+)
 from api.state import Models
 from core import artifacts
 from database.connection import Database
@@ -50,7 +58,15 @@ async def stats(state: State) -> StatsResponse:
             "sessions_read_late": state.sessions.late,
         },
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
+        live_catalog=_live_catalog(models),
     )
+
+
+def _live_catalog(models: Models) -> LiveCatalogStats | None:
+    live = models.catalog
+    if live is None:
+        return None
+    return LiveCatalogStats(seq=live.seq, changed=live.changed, without_vector=live.without_vector)
 
 
 def _process(models: Models) -> ModelProcessStats | None:

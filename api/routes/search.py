@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
@@ -10,7 +11,15 @@ from fastapi import APIRouter
 from api.cards import cards_of_hits, products_by_id
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
-from api.schemas.search import FacetRangeBody, FacetsBody, FacetValueBody, Filters, SearchRequest, SearchResponse
+from api.schemas.search import (
+    FacetRangeBody,
+    FacetsBody,
+    FacetValueBody,
+    Filters,
+    SearchRequest,
+    SearchResponse,
+    UnderstoodBody,
+)
 from api.security import Caller
 from api.state import AppState
 from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchQuery, SearchReply
@@ -34,6 +43,10 @@ async def search(
         filters=(body.filters or Filters()).to_domain(),
         sort=body.sort,
         explain=body.explain,
+        interpret=body.interpret,
+        rules=partial(state.search_rules.current.for_query, now=datetime.now(UTC)),
+        request_id=request_id,
+        page_of=body.request_id,
     )
     models = state.models
     reply = await state.threads.run(partial(models.search, query))
@@ -42,7 +55,13 @@ async def search(
     _log_list(state, models.version, request_id, caller, query, reply)
     if query.offset == 0 and reply.total_results > 0:
         _record_completed_query(state, request_id, caller, query.text)
-    said = {"corrected_query": reply.corrected_query, "relaxed": reply.relaxed}
+    said = {
+        "corrected_query": reply.corrected_query,
+        "relaxed": reply.relaxed,
+        "understood": [UnderstoodBody(**asdict(part)) for part in reply.understood] or None,
+        "redirect": reply.redirect,
+        "did_you_mean": reply.did_you_mean,
+    }
     return SearchResponse(
         products=cards_of_hits(reply.hits, known, explain=body.explain),
         total_results=reply.total_results,
@@ -51,7 +70,7 @@ async def search(
         session_id=caller.session_id,
         request_id=request_id,
         facets=_facets(reply.facets),
-        **{name: words for name, words in said.items() if words is not None},
+        **{name: value for name, value in said.items() if value is not None},
     )
 
 
@@ -105,4 +124,6 @@ def _facets(facets: Facets) -> FacetsBody:
         brand=values(facets.brand),
         price=ranges(facets.price),
         rating=ranges(facets.rating),
+        in_stock=facets.in_stock,
+        attributes={name: values(found) for name, found in facets.attributes.items()},
     )

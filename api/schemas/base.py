@@ -1,8 +1,9 @@
 """What all requests share: unknown fields are refused, and no text that a database or a log could stumble over."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 # pydantic itself refuses halves of surrogate pairs; PostgreSQL and C libraries stumble over NUL.
 _NO_NUL = r"^[^\x00]*$"
@@ -21,6 +22,23 @@ FreeText = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
 Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+def _is_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("give the time as text, such as 2025-01-31T12:00:00Z")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such time in UTC") from None
+
+
+UtcTime = Annotated[datetime, BeforeValidator(_is_text), AfterValidator(_in_utc)]
+"""A time; without a zone it is UTC."""
 
 
 class RequestBody(BaseModel):

@@ -1,11 +1,10 @@
 """POST /engagement and /engagement/batch."""
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from api.schemas.base import (
     Count,
@@ -17,6 +16,7 @@ from api.schemas.base import (
     ResponseBody,
     SessionIdText,
     UserIdText,
+    UtcTime,
 )
 from core.domain import Action
 
@@ -24,12 +24,6 @@ MAX_BATCH = 1_000
 MAX_ADDITIONAL_BYTES = 8_192  # of the JSON text: notes about an event, not documents
 _QUERY_ACTIONS = {Action.SEARCH, Action.SUGGESTION_CLICK}
 _EITHER = {Action.IMPRESSION}  # a product or a suggestion was shown
-
-
-def _is_text(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("give the time as text, such as 2025-01-31T12:00:00Z")
-    return value
 
 
 class EngagementRequest(RequestBody):
@@ -46,20 +40,10 @@ class EngagementRequest(RequestBody):
     duration_seconds: Finite | None = Field(default=None, ge=0, le=86_400)
     request_id: RequestIdText | None = Field(default=None, description="of the list that the item was shown in")
     event_id: UUID | None = Field(default=None, description="makes a repeated request harmless")
-    timestamp: Annotated[datetime, BeforeValidator(_is_text)] | None = Field(
+    timestamp: UtcTime | None = Field(
         default=None, description="when it happened, if not now; without a zone it is UTC"
     )
     additional_data: dict[str, object] | None = Field(default=None, description="anything else, at most 8 KB of JSON")
-
-    @field_validator("timestamp")
-    @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("no such time in UTC") from None
 
     @field_validator("additional_data")
     @classmethod

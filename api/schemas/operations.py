@@ -63,6 +63,12 @@ class LiveStats(ResponseBody):
     refused: dict[str, int] = Field(description="queries of enough shoppers that are not learnt, by reason")
 
 
+class LiveCatalogStats(ResponseBody):
+    seq: int = Field(description="number of the newest change of the catalogue that is searched here")
+    changed: int = Field(description="products changed since the served version was made")
+    without_vector: int = Field(description="of these, new titles that are found by their words only, for a moment")
+
+
 class ModelProcessStats(ResponseBody):
     state: Literal["ready", "away"] = Field(description="away: lists come from the index until another one is ready")
     pid: int | None
@@ -84,4 +90,5 @@ class StatsResponse(ResponseBody):
     trending_queries: int
     lists_dropped: int
     live_queries: LiveStats
+    live_catalog: LiveCatalogStats | None = Field(description="null: there is no catalogue")
     degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

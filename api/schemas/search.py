@@ -17,7 +17,7 @@ from api.schemas.base import (
     UserIdText,
 )
 from api.schemas.products import ProductCard
-from core.domain import SearchFilters, SortOrder
+from core.domain import PartKind, PartUse, SearchFilters, SortOrder
 
 _MAX_VALUES = 100  # alternatives inside one field; a facet list shows fewer
 
@@ -73,6 +73,9 @@ class SearchRequest(RequestBody):
     sort: SortOrder = SortOrder.RELEVANCE
     request_id: RequestIdText | None = Field(default=None, description="of the first page; later pages keep its order")
     explain: Flag = False
+    interpret: Flag = Field(
+        default=True, description="read prices, ratings, stock, brands, colours, … out of the query; false: words only"
+    )
 
 
 class FacetValueBody(ResponseBody):
@@ -91,6 +94,15 @@ class FacetsBody(ResponseBody):
     brand: list[FacetValueBody]
     price: list[FacetRangeBody]
     rating: list[FacetRangeBody]
+    in_stock: int = Field(description="products that are known to be in stock")
+    attributes: dict[str, list[FacetValueBody]] = Field(description="of the attributes that tell the products apart")
+
+
+class UnderstoodBody(ResponseBody):
+    kind: PartKind
+    text: str = Field(description="as typed")
+    value: str = Field(description="for people")
+    applied: PartUse = Field(description="`filter`: others are left out; `preference`: these come first")
 
 
 class SearchResponse(ResponseBody):
@@ -102,4 +114,13 @@ class SearchResponse(ResponseBody):
     request_id: str
     facets: FacetsBody
     corrected_query: str | None = None
+    understood: list[UnderstoodBody] = Field(
+        default_factory=list, description="what was read out of the query; absent where nothing was"
+    )
+    redirect: str | None = Field(
+        default=None, description="where the shop would rather send who searches for this: http(s), or a path"
+    )
+    did_you_mean: str | None = Field(
+        default=None, description="another spelling that finds more, for the shopper to take"
+    )
     relaxed: str | None = Field(default=None, description="what was loosened to find these, in words")

@@ -22,34 +22,39 @@ _TIMESTAMP = (
     "ts",
 )  # fmt: skip
 
+_CATALOG: Mapping[str, tuple[str, ...]] = {
+    "product_id": _PRODUCT_ID,
+    "title": ("title", "product_title", "product_name", "name", "item_name", "product"),
+    "description": (
+        "description", "product_description", "long_description", "desc", "short_description", "details", "body",
+    ),
+    "brand": ("brand", "brand_name", "product_brand", "manufacturer", "vendor", "maker"),
+    "category": (
+        "category", "product_category", "main_category", "category_name", "categories", "department",
+        "product_type", "sub_category", "subcategory",
+    ),
+    "price": (
+        "price", "sale_price", "discount_price", "discounted_price", "selling_price", "final_price",
+        "current_price", "product_price", "unit_price",
+    ),
+    "currency": ("currency", "currency_code", "price_currency"),
+    "rating": ("rating", "ratings", "average_rating", "avg_rating", "stars", "product_rating", "rating_average"),
+    "rating_count": (
+        "rating_count", "ratings_count", "no_of_ratings", "num_ratings", "number_of_ratings", "rating_number",
+        "review_count", "reviews_count", "no_of_reviews", "num_reviews", "number_of_reviews", "reviews",
+    ),
+    "image_url": (
+        "image_url", "image", "image_link", "img", "img_link", "img_url", "image_src", "picture", "thumbnail",
+    ),
+    "in_stock": ("in_stock", "availability", "available", "is_available", "stock_status", "stock"),
+    "created_at": ("created_at", "created", "created_on", "date_added", "added_at", "published_at", "release_date"),
+}  # fmt: skip
+
 FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "catalog": {
-        "product_id": _PRODUCT_ID,
-        "title": ("title", "product_title", "product_name", "name", "item_name", "product"),
-        "description": (
-            "description", "product_description", "long_description", "desc", "short_description", "details", "body",
-        ),
-        "brand": ("brand", "brand_name", "product_brand", "manufacturer", "vendor", "maker"),
-        "category": (
-            "category", "product_category", "main_category", "category_name", "categories", "department",
-            "product_type", "sub_category", "subcategory",
-        ),
-        "price": (
-            "price", "sale_price", "discount_price", "discounted_price", "selling_price", "final_price",
-            "current_price", "product_price", "unit_price",
-        ),
-        "currency": ("currency", "currency_code", "price_currency"),
-        "rating": ("rating", "ratings", "average_rating", "avg_rating", "stars", "product_rating", "rating_average"),
-        "rating_count": (
-            "rating_count", "ratings_count", "no_of_ratings", "num_ratings", "number_of_ratings", "rating_number",
-            "review_count", "reviews_count", "no_of_reviews", "num_reviews", "number_of_reviews", "reviews",
-        ),
-        "image_url": (
-            "image_url", "image", "image_link", "img", "img_link", "img_url", "image_src", "picture", "thumbnail",
-        ),
-        "in_stock": ("in_stock", "availability", "available", "is_available", "stock_status", "stock"),
-        "created_at": ("created_at", "created", "created_on", "date_added", "added_at", "published_at", "release_date"),
-    },
+    "catalog": _CATALOG,
+    # Files that change a catalogue in part.
+    "values": {name: _CATALOG[name] for name in ("product_id", "price", "in_stock", "rating", "rating_count")},
+    "deletes": {"product_id": _PRODUCT_ID},
     "queries": {
         "query": _QUERY,
         "count": ("count", "popularity", "frequency", "freq", "counts", "volume", "search_volume", "searches", "hits"),
@@ -75,6 +80,8 @@ FIELDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 # The id of a catalogue can be made from its content (catalog.py), so it is not listed.
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "catalog": ("title",),
+    "values": ("product_id",),
+    "deletes": ("product_id",),
     "queries": ("query",),
     "events": ("user_id", "timestamp", "action_type", "item_id"),
 }
@@ -166,7 +173,7 @@ def split_mapping(entries: Iterable[str]) -> dict[str, dict[str, str]]:
         kinds = [kind] if colon else list(FIELDS)
         fits = [known for known in kinds if known in FIELDS and field in FIELDS[known]]
         if not equals or not column.strip() or not fits:
-            raise InputFileError(f"--map {entry}: expected field=column, or catalog|queries|events:field=column")
+            raise InputFileError(f"--map {entry}: expected field=column, or {'|'.join(FIELDS)}:field=column")
         for known in fits:
             sorted_entries[known][field] = column.strip()
     return sorted_entries

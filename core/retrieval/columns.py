@@ -1,7 +1,8 @@
 """What search filters, sorts and counts by: one array per field, beside the rows of the index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,30 +14,48 @@ IntArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 
 _FACET_VALUES = 20
+_ATTRIBUTES = 12  # facets of attributes, at most
+_ATTRIBUTE_SHARE = 0.2  # of the matched products that must have an attribute for it to be a facet
 _RATING_STEPS = (4.0, 3.0, 2.0, 1.0)
 _PRICE_RANGES = 5
 UNKNOWN_STOCK = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coded:
     """A text field as codes `(P,)` into `values`; −1 where a product has none."""
 
     codes: IntArray
     values: tuple[str, ...]
 
-    def code_of(self, value: str) -> int:
-        """The code of `value`, case-insensitively; −2 for a value that no product has."""
-        folded = value.casefold()
-        return next((code for code, known in enumerate(self.values) if known.casefold() == folded), -2)
+    def codes_of(self, value: str) -> Sequence[int]:
+        """The codes of `value` however its letters are cased; none for a value that no product has."""
+        return self._by_folded.get(value.casefold(), ())
+
+    @cached_property
+    def _by_folded(self) -> Mapping[str, Sequence[int]]:
+        codes: dict[str, list[int]] = {}
+        for code, value in enumerate(self.values):
+            codes.setdefault(value.casefold(), []).append(code)
+        return codes
+
+    def followed_by(self, values: Sequence[str | None]) -> "Coded":
+        """The same with rows of `values` behind; values that are new get the next codes."""
+        known = {value: code for code, value in enumerate(self.values)}
+        codes = [known.setdefault(value, len(known)) if value else -1 for value in values]
+        return Coded(np.concatenate([self.codes, np.array(codes, np.int32)]), tuple(known))
 
 
 @dataclass(frozen=True, slots=True)
 class ProductColumns:
-    """P rows. Unknown: NaN price or rating, −1 `in_stock` (else 1 or 0), 0 `created_at` (else epoch seconds)."""
+    """P rows. Unknown: NaN price or rating, −1 `in_stock` (else 1 or 0), 0 `created_at` (else epoch seconds).
+
+    `rating_count` is 0 where it is not known.
+    """
 
     price: FloatArray
     rating: FloatArray
+    rating_count: FloatArray
     in_stock: npt.NDArray[np.int8]
     created_at: npt.NDArray[np.int64]
     category: Coded
@@ -85,6 +104,42 @@ class ProductColumns:
             brand=_value_counts(self.brand, under_others("brand")),
             price=_price_ranges(self.price[under_others("price")]),
             rating=_rating_ranges(self.rating[under_others("rating")]),
+            in_stock=int(np.count_nonzero(self.in_stock[under_others("in_stock")] == 1)),
+            attributes=self._attribute_facets(matched, under_others),
+        )
+
+    def _attribute_facets(
+        self, matched: IntArray, under_others: Callable[[str], IntArray]
+    ) -> Mapping[str, tuple[FacetValue, ...]]:
+        """Of the attributes that most of the matched products have, if they tell these apart."""
+        found: list[tuple[int, str, tuple[FacetValue, ...]]] = []
+        for name, coded in self.attributes.items():
+            having = int(np.count_nonzero(coded.codes[matched] >= 0))
+            if not having or having < _ATTRIBUTE_SHARE * len(matched):
+                continue
+            counts = _value_counts(coded, under_others(f"attributes.{name}"))
+            if len(counts) > 1 and counts[0].count > 1:  # else each product has its own, or all the same
+                found.append((having, name, counts))
+        found.sort(key=lambda one: (-one[0], one[1]))
+        return {name: counts for _, name, counts in found[:_ATTRIBUTES]}
+
+    def with_products(self, products: Sequence[Product]) -> "ProductColumns":
+        """The same with rows for `products` behind."""
+        added = build_columns(products)
+        names = sorted({*self.attributes, *added.attributes})
+        nothing = Coded(np.full(len(self), -1, np.int32), ())
+        return ProductColumns(
+            price=np.concatenate([self.price, added.price]),
+            rating=np.concatenate([self.rating, added.rating]),
+            rating_count=np.concatenate([self.rating_count, added.rating_count]),
+            in_stock=np.concatenate([self.in_stock, added.in_stock]),
+            created_at=np.concatenate([self.created_at, added.created_at]),
+            category=self.category.followed_by([product.category for product in products]),
+            brand=self.brand.followed_by([product.brand for product in products]),
+            attributes={
+                name: self.attributes.get(name, nothing).followed_by([one.attributes.get(name) for one in products])
+                for name in names
+            },
         )
 
 
@@ -95,6 +150,7 @@ def build_columns(products: Sequence[Product]) -> ProductColumns:
     return ProductColumns(
         price=np.array([nan if p.price is None else p.price for p in products], np.float32),
         rating=np.array([nan if p.rating is None else p.rating for p in products], np.float32),
+        rating_count=np.array([p.rating_count or 0 for p in products], np.float32),
         in_stock=np.array([UNKNOWN_STOCK if p.in_stock is None else int(p.in_stock) for p in products], np.int8),
         created_at=np.array([int(p.created_at.timestamp()) if p.created_at else 0 for p in products], np.int64),
         category=_coded([product.category for product in products]),
@@ -110,14 +166,19 @@ def _coded(values: Sequence[str | None]) -> Coded:
 
 
 def _any_of(coded: Coded, values: Sequence[str]) -> BoolArray:
-    return np.isin(coded.codes, [coded.code_of(value) for value in values])
+    table = np.zeros(len(coded.values) + 1, np.bool_)  # the last one stands for −1: no value passes
+    table[[code for value in values for code in coded.codes_of(value)]] = True
+    return table[coded.codes]
 
 
 def _value_counts(coded: Coded, rows: IntArray) -> tuple[FacetValue, ...]:
     codes = coded.codes[rows]
     counts = np.bincount(codes[codes >= 0], minlength=len(coded.values))
-    order = np.lexsort((np.arange(len(counts)), -counts))[:_FACET_VALUES]
-    return tuple(FacetValue(coded.values[code], int(counts[code])) for code in order if counts[code])
+    held = np.flatnonzero(counts)
+    if len(held) > _FACET_VALUES:  # those that may be among the first, ties included
+        held = held[counts[held] >= np.partition(counts[held], len(held) - _FACET_VALUES)[len(held) - _FACET_VALUES]]
+    listed = sorted((-int(counts[code]), coded.values[code]) for code in held)
+    return tuple(FacetValue(value, -count) for count, value in listed[:_FACET_VALUES])
 
 
 def _price_ranges(prices: FloatArray) -> tuple[FacetRange, ...]:

@@ -1,88 +1,243 @@
-"""Candidates of a product search: lexical and dense, fused.
+"""The products of a shop as search sees them: one row each, in every array.
 
-Score: a weighted sum of BM25 and cosine, each scaled to [0, 1] within the query's candidates. On judged data this is
-above either of them, while reciprocal rank fusion is below BM25 alone.
+The result set of a query is defined here, once, so that totals, facets and paging mean something: the products that
+hold every part of it lexically (where fewer than a page do, a good part of it by idf), and the nearest in meaning above
+a similarity floor. Where neither finds any, the few nearest there are.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from core.domain import Product
+from core.retrieval.adapter import Adapter
 from core.retrieval.columns import ProductColumns
-from core.retrieval.lexical import LexicalIndex
-from core.text.embedding import FloatArray
+from core.retrieval.dense import CodeArray, DenseIndex
+from core.retrieval.lexical import Asked, LexicalIndex
+from core.retrieval.lexical_build import live_segment
+from core.retrieval.overlay import Overlay
+from core.retrieval.title_terms import TitleTerms, build_title_terms, joined
+from core.text.synonyms import Synonyms
+from core.text.terms import terms
 
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
-LEXICAL_SHARE = 0.6
-ENOUGH = 24  # products that hold every term: a page of them, and no other is needed
+ENOUGH = 100  # products that hold every part: some pages of them, and no other is needed
 COVERAGE_FLOOR = 0.4  # otherwise a product that holds this share of the query's idf is a result
-SIMILARITY_FLOOR = 0.5  # and so is one whose title is this near in meaning
-_DENSE_AT_MOST = 200
-_NEAREST = 20
+SIMILARITY_FLOOR = 0.45  # and so is one whose title is this near in meaning, by the encoder's own vectors
+NEAREST = 200  # in meaning, at most
+_FEW = 20  # nearest ones where nothing is near enough
 _UNRELATED = 0.35  # below this cosine a title has nothing to do with a query
+_BEGINNING = 4  # characters of a model number that stand for the whole
+_COMPLETIONS = 20
+_COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part
+_SYNONYM_WEIGHT = 0.8  # of the BM25 of a term that stands for the typed one
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The result set: `rows` by falling `scores` in [0, 1], with what made them."""
+    """The result set: R `rows`, ascending, with BM25 `(R,)`, coverage `(R,)` in [0, 1]; and what is near in meaning."""
 
     rows: IntArray
-    scores: FloatArray
-    lexical: FloatArray  # BM25 over the best BM25 of the query
-    dense: FloatArray  # cosine, 0 where negative
-    holding_all: int  # products that hold every term
+    lexical: FloatArray
+    coverage: FloatArray
+    near: IntArray  # those of `rows` that are near in meaning
+    holding_all: int  # products that hold every part
+    best_lexical: float  # BM25 of a product that held every part as well as any does
+    floor_met: bool  # False: nothing matches, these are the nearest there are
+
+
+@dataclass(frozen=True)
+class ProductIndex:
+    """P rows: `ids`, inverted index, vectors, the titles' terms, columns and pseudo-categories (−1: not known).
+
+    Products that changed since the version was published stand behind its own rows (`overlay`).
+    """
+
+    ids: Sequence[str]
+    lexical: LexicalIndex
+    dense: DenseIndex
+    titles: TitleTerms
+    columns: ProductColumns
+    categories: IntArray
+    adapter: Adapter | None = None
+    synonyms: Synonyms = field(default_factory=Synonyms)
+    overlay: Overlay = field(default_factory=Overlay)
+    live_titles: TitleTerms = field(default_factory=lambda: build_title_terms([], {}))
+    published: "ProductIndex | None" = None  # what the overlay lies on; None: this one
+
+    def row_of(self, product_id: str) -> int | None:
+        """The row of a product; None for one that is not there (any more)."""
+        if self.published is None:
+            return self._rows.get(product_id)
+        place = self.overlay.places.get(product_id)
+        if place is not None:
+            return len(self.published.ids) + place
+        return None if product_id in self.overlay.gone else self.published.row_of(product_id)
+
+    @cached_property
+    def _rows(self) -> Mapping[str, int]:
+        return {product_id: row for row, product_id in enumerate(self.ids)}
+
+    @property
+    def size(self) -> int:
+        """Rows, those included that are no longer alive."""
+        return self.lexical.size
+
+    def asked(self, query_terms: Sequence[str]) -> tuple[Asked, ...]:
+        """The parts of a query: its terms with their synonyms, and the model numbers that begin like a part of one."""
+        parts = []
+        for forms in self.synonyms.expand(list(dict.fromkeys(query_terms))):
+            typed = forms[0]
+            if len(forms) == 1 and len(typed) == 1 and typed[0] not in self.lexical:
+                completed = self._completed(typed[0])
+                if completed:
+                    weights = (1.0, *[_COMPLETED_WEIGHT] * len(completed))
+                    parts.append(Asked((typed, *[(term,) for term in completed]), weights))
+                    continue
+            parts.append(Asked(forms, (1.0, *[_SYNONYM_WEIGHT] * (len(forms) - 1))))
+        return tuple(parts)
+
+    def count_matching(self, query_terms: Sequence[str]) -> int:
+        """How many products hold all `query_terms`, be it as synonyms."""
+        return len(self.matching_all(query_terms))
+
+    def matching_all(self, query_terms: Sequence[str]) -> IntArray:
+        """The rows of these products, ascending."""
+        return self.lexical.matching_all(self.asked(query_terms))
+
+    def best_holding_all(self, query_terms: Sequence[str], limit: int) -> tuple[str, ...]:
+        """Ids of the best products by BM25 that hold all `query_terms`; needs no vector."""
+        asked = self.asked(query_terms)
+        rows = self.lexical.matching_all(asked)
+        scores = self.lexical.score(asked)[0][rows]
+        return tuple(self.ids[int(rows[at])] for at in np.lexsort((rows, -scores))[:limit])
+
+    def query_vector(self, vector: FloatArray, query_terms: Sequence[str]) -> FloatArray:
+        """The encoder's unit `vector` `(D,)` of a query in the space of `dense`."""
+        return vector if self.adapter is None else self.adapter.query(vector, query_terms)
+
+    def match(self, asked: Sequence[Asked], vector: FloatArray) -> Matches:
+        """The result set of a query in parts, with its unit vector in the space of `dense`."""
+        scores, coverage = self.lexical.score(asked)
+        near, cosines = self.dense.nearest(vector, NEAREST)
+        if self.lexical.alive is not None:
+            alive = self.lexical.alive[near]
+            near, cosines = near[alive], cosines[alive]
+        floor = SIMILARITY_FLOOR if self.adapter is None else self.adapter.floor
+        nearest, cosines = near[np.argsort(-cosines)], np.sort(cosines)[::-1]
+        near = nearest[: int(np.count_nonzero(cosines >= floor))]
+        holding = coverage > 1 - 1e-5
+        holding_all = int(np.count_nonzero(holding))
+        chosen = holding if holding_all >= ENOUGH else coverage >= COVERAGE_FLOOR
+        chosen[near] = True
+        rows = np.flatnonzero(chosen).astype(np.int32)
+        floor_met = bool(len(rows))
+        if not floor_met:  # nothing is near enough: the nearest there are, if they have anything to do with it
+            related = int(np.count_nonzero(cosines >= _UNRELATED / SIMILARITY_FLOOR * floor))
+            near = nearest[: min(related, _FEW)]
+            rows = np.union1d(_largest(scores, _FEW), near).astype(np.int32)
+        best = self.lexical.best_score(asked)
+        return Matches(rows, scores[rows], coverage[rows], np.sort(near), holding_all, best, floor_met)
+
+    def title_terms(self, rows: IntArray) -> TitleTerms:
+        """Of `rows`, in their order."""
+        return joined(self.titles, self.live_titles, rows)
+
+    def changed(
+        self, changes: Mapping[str, Product | None], vectors: Mapping[str, FloatArray] | None = None
+    ) -> "ProductIndex":
+        """A new index in which these products are added, replaced (whole) or, with None, removed.
+
+        `vectors`: unit vectors `(D,)` by product id, of the encoder, for products changed now or before. One whose
+        title stays keeps what it has; without a vector a product is found lexically only.
+        """
+        base = self.published or self
+        codes = {}
+        for product_id, vector in (vectors or {}).items():
+            title = self._title(product_id, changes)
+            if title is not None:
+                codes[product_id] = base._code(vector, terms(title))
+        for product_id, product in changes.items():
+            row = base.row_of(product_id)
+            if product is not None and row is not None and product_id not in codes and base._is_titled(row, product):
+                codes[product_id] = base.dense.codes[row]
+        return _with_overlay(base, self.overlay.changed(changes, codes, base.lexical.compounds))
+
+    def _title(self, product_id: str, changes: Mapping[str, Product | None]) -> str | None:
+        product = changes.get(product_id)
+        if product is None and product_id not in changes and product_id in self.overlay.live:
+            product = self.overlay.live[product_id].product
+        return product.title if product else None
+
+    def _code(self, vector: FloatArray, title: Sequence[str]) -> CodeArray:
+        adapted = vector if self.adapter is None else self.adapter.title(vector, title)
+        code: CodeArray = self.dense.encoded(adapted[None])[0]
+        return code
+
+    def _is_titled(self, row: int, product: Product) -> bool:
+        """Whether the title of `product` has the terms that this row's has."""
+        return bool(np.array_equal(build_title_terms([product.title], {}).terms[0], self.titles.terms[row]))
+
+    def _completed(self, term: str) -> list[str]:
+        has_digit = any(character.isdigit() for character in term)
+        return self.lexical.completed(term, _COMPLETIONS) if has_digit and len(term) >= _BEGINNING else []
+
+
+def _with_overlay(base: ProductIndex, overlay: Overlay) -> ProductIndex:
+    """`base` with the rows of `overlay` behind its own."""
+    live = [one.product for one in overlay.live.values()]
+    alive = np.ones(len(base.ids) + len(live), np.bool_)
+    alive[[row for row in map(base.row_of, overlay.gone) if row is not None]] = False
+    segment = live_segment([one.weighted for one in overlay.live.values()], base.lexical)
+    lexical = replace(base.lexical, live=segment, alive=alive)
+    codes = np.zeros((len(live), base.dense.dimensions), np.int8)
+    for at, one in enumerate(overlay.live.values()):
+        if one.code is not None:
+            codes[at] = one.code
+    idf = {term: lexical.idf(term) for term in segment.vocabulary}
+    return replace(
+        base,
+        ids=_Joined(base.ids, list(overlay.live)),
+        lexical=lexical,
+        dense=base.dense.with_live(codes),
+        columns=base.columns.with_products(live),
+        categories=np.concatenate([base.categories, np.full(len(live), -1, np.int32)]),
+        overlay=overlay,
+        live_titles=build_title_terms([product.title for product in live], idf),
+        published=base,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class ProductIndex:
-    """P products: `ids`, inverted index, unit `vectors` `(P, D)` and columns, row by row."""
+class _Joined(Sequence[str]):
+    """Two sequences as one, without copying the first."""
 
-    ids: tuple[str, ...]
-    lexical: LexicalIndex
-    vectors: FloatArray
-    columns: ProductColumns
+    first: Sequence[str]
+    second: Sequence[str]
 
-    def count_matching(self, terms: Sequence[str]) -> int:
-        """How many products hold all `terms`."""
-        return len(self.lexical.matching_all(terms))
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
 
-    def best_holding_all(self, terms: Sequence[str], limit: int) -> tuple[str, ...]:
-        """Ids of the best products by BM25 that hold all `terms`; needs no vector."""
-        rows = self.lexical.matching_all(terms)
-        scores = self.lexical.score(terms)[0][rows]
-        return tuple(self.ids[int(rows[at])] for at in np.lexsort((rows, -scores))[:limit])
-
-    def match(self, terms: Sequence[str], vector: FloatArray) -> Matches:
-        """The result set for a query's terms and its unit vector `(D,)`.
-
-        A product belongs to it when it holds all terms of the query (where few do: a good part of them by idf), or is
-        among the nearest in meaning above a similarity floor; where no product does, it is the few nearest there are.
-        """
-        scores, coverage = self.lexical.score(terms)
-        similarity = np.maximum(self.vectors @ vector, 0)
-        near = np.flatnonzero(similarity >= SIMILARITY_FLOOR)
-        if len(near) > _DENSE_AT_MOST:
-            near = near[_largest(similarity[near], _DENSE_AT_MOST)]
-        holding = coverage > 1 - 1e-5
-        holding_all = int(holding.sum())
-        chosen = holding if holding_all >= ENOUGH else coverage >= COVERAGE_FLOOR
-        chosen[near] = True
-        if not chosen.any():  # nothing is near enough: the nearest there are, if they have anything to do with it
-            chosen[_largest(scores, _NEAREST)] = True
-            chosen[_largest(np.where(similarity >= _UNRELATED, similarity, 0), _NEAREST)] = True
-        rows = np.flatnonzero(chosen).astype(np.int32)
-        lexical = scores[rows] / max(float(scores.max(initial=0)), 1e-9)
-        dense = similarity[rows].astype(np.float32)
-        scaled = dense / max(float(dense.max(initial=0)), 1e-9)
-        fused = (LEXICAL_SHARE * lexical + (1 - LEXICAL_SHARE) * scaled).astype(np.float32)
-        order = np.lexsort((rows, -fused))
-        return Matches(rows[order], fused[order], lexical[order], dense[order], holding_all)
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        return self.first[index] if 0 <= index < len(self.first) else self.second[index - len(self.first)]
 
 
 def _largest(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
     """Positions of the `count` largest positive values, in no order."""
+    if not len(values):
+        return np.zeros(0, np.intp)
     best = np.argpartition(-values, min(count, len(values)) - 1)[:count]
     return best[values[best] > 0]

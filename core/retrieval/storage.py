@@ -8,15 +8,22 @@ from typing import Any
 import numpy as np
 
 from core.domain import Product, Source
+from core.retrieval.adapter import Adapter, load_adapter, save_adapter
 from core.retrieval.columns import Coded, ProductColumns, build_columns
 from core.retrieval.completion import SOURCES
 from core.retrieval.completion_storage import load_index, save_index
 from core.retrieval.completions import Completions
+from core.retrieval.dense import DenseIndex, build_dense, load_dense, save_dense
 from core.retrieval.fuzzy_build import load_fuzzy, save_fuzzy
-from core.retrieval.lexical import LexicalIndex, build_lexical
-from core.retrieval.products import ProductIndex
+from core.retrieval.lexical import LexicalIndex, Segment
+from core.retrieval.lexical_build import build_lexical
+from core.retrieval.products import IntArray, ProductIndex
+from core.retrieval.title_terms import TitleTerms, build_title_terms
 from core.text.embedding import FloatArray
 
+DENSE = "dense"  # folder of the vectors
+_POSTINGS = ("indptr", "postings", "impacts")
+_NUMBERS = ("price", "rating", "rating_count", "in_stock", "created_at")
 _FUZZY = "fuzzy"  # folder beside the sources'
 
 
@@ -36,13 +43,17 @@ def load_completions(folder: Path) -> Completions:
 def save_products(products: Sequence[Product], vectors: FloatArray, folder: Path) -> None:
     """Builds and writes the product index of `products` with their unit `vectors` `(P, D)`."""
     folder.mkdir(parents=True, exist_ok=True)
-    lexical, columns = build_lexical(products), build_columns(products)
-    _write_json(folder / "ids.json", [product.product_id for product in products])
-    _write_json(folder / "terms.json", list(lexical.vocabulary))
-    for name in ("indptr", "postings", "impacts"):
-        np.save(folder / f"{name}.npy", getattr(lexical, name))
-    np.save(folder / "vectors.npy", np.ascontiguousarray(vectors, np.float32))
-    for name in ("price", "rating", "in_stock", "created_at"):
+    index = build_products(products, vectors)
+    lexical, columns = index.lexical, index.columns
+    _write_json(folder / "ids.json", list(index.ids))
+    _write_json(folder / "terms.json", list(lexical.base.vocabulary))
+    _write_json(folder / "compounds.json", lexical.compounds)
+    for name in _POSTINGS:
+        np.save(folder / f"{name}.npy", getattr(lexical.base, name))
+    np.save(folder / "mean_length.npy", np.array(lexical.mean_length))
+    save_dense(index.dense, folder / DENSE)
+    np.savez(folder / "titles.npz", terms=index.titles.terms, heads=index.titles.heads, weights=index.titles.weights)
+    for name in _NUMBERS:
         np.save(folder / f"{name}.npy", getattr(columns, name))
     fields = {"category": columns.category, "brand": columns.brand}
     fields |= {f"attribute {name}": coded for name, coded in columns.attributes.items()}
@@ -50,30 +61,56 @@ def save_products(products: Sequence[Product], vectors: FloatArray, folder: Path
     np.save(folder / "codes.npy", np.stack([coded.codes for coded in fields.values()]))
 
 
-def load_products(folder: Path) -> ProductIndex:
-    """The index that `save_products` wrote."""
-    terms = _read_json(folder / "terms.json")
-    ids = _read_json(folder / "ids.json")
-    lexical = LexicalIndex(
-        terms,
-        np.load(folder / "indptr.npy"),
-        np.load(folder / "postings.npy", mmap_mode="r"),
-        np.load(folder / "impacts.npy", mmap_mode="r"),
-        len(ids),
+def build_products(products: Sequence[Product], vectors: FloatArray) -> ProductIndex:
+    """The index of `products` with their unit `vectors` `(P, D)`; pseudo-categories are not known."""
+    lexical = build_lexical(products)
+    idf = {term: lexical.idf(term) for term in lexical.base.vocabulary}
+    return ProductIndex(
+        ids=tuple(product.product_id for product in products),
+        lexical=lexical,
+        dense=build_dense(vectors),
+        titles=build_title_terms([product.title for product in products], idf),
+        columns=build_columns(products),
+        categories=np.full(len(products), -1, np.int32),
     )
+
+
+def load_products(folder: Path, categories: IntArray | None = None, ranking: Path | None = None) -> ProductIndex:
+    """The index that `save_products` wrote, with the pseudo-category of each row `(P,)`.
+
+    `ranking`: a folder of `save_adapted`, whose vectors take the place of the encoder's own.
+    """
+    ids = _read_json(folder / "ids.json")
+    postings, impacts = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _POSTINGS[1:])
+    segment = Segment(_read_json(folder / "terms.json"), np.load(folder / "indptr.npy"), postings, impacts, len(ids))
+    compounds = {word: (first, second) for word, (first, second) in _read_json(folder / "compounds.json").items()}
     codes = np.load(folder / "codes.npy", mmap_mode="r")
     values = _read_json(folder / "values.json")
     fields = {name: Coded(codes[row], tuple(known)) for row, (name, known) in enumerate(values.items())}
     columns = ProductColumns(
-        price=np.load(folder / "price.npy"),
-        rating=np.load(folder / "rating.npy"),
-        in_stock=np.load(folder / "in_stock.npy"),
-        created_at=np.load(folder / "created_at.npy"),
+        **{name: np.load(folder / f"{name}.npy") for name in _NUMBERS},
         category=fields["category"],
         brand=fields["brand"],
         attributes={name.removeprefix("attribute "): coded for name, coded in fields.items() if " " in name},
     )
-    return ProductIndex(tuple(ids), lexical, np.load(folder / "vectors.npy", mmap_mode="r"), columns)
+    with np.load(folder / "titles.npz") as stored:
+        titles = TitleTerms(stored["terms"], stored["heads"], stored["weights"])
+    return ProductIndex(
+        ids=tuple(ids),
+        lexical=LexicalIndex(segment, compounds=compounds, mean_length=float(np.load(folder / "mean_length.npy"))),
+        dense=load_dense((ranking or folder) / DENSE),
+        titles=titles,
+        columns=columns,
+        categories=np.full(len(ids), -1, np.int32) if categories is None else categories,
+        adapter=load_adapter(ranking) if ranking else None,
+    )
+
+
+def save_adapted(adapter: Adapter, dense: DenseIndex, folder: Path) -> None:
+    """Writes what judgments taught the vectors, and the titles' vectors after it, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_adapter(adapter, folder)
+    save_dense(dense, folder / DENSE)
 
 
 def _write_json(path: Path, content: object) -> None:

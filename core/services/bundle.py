@@ -1,4 +1,4 @@
-"""Everything of one artifact version that serving needs: immutable, loaded once, swapped whole."""
+"""Everything of one artifact version that serving needs: loaded once, swapped whole, immutable but for `current`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,23 +19,23 @@ from core.language_model.decoder import Decoder
 from core.language_model.generate import QueryGenerator
 from core.language_model.next_words import NextWords
 from core.language_model.stored_corpus import CORPUS, load_lines
+from core.ranking.ranker import FormulaRanker, Ranker, load_ranker
 from core.retrieval.completions import Completions
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
 from core.services.blend import Blend
 from core.services.corrections import KnownWords
+from core.services.current_products import CurrentProducts
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
-from core.text.terms import asked_terms
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
-SCOPES = 3
 COUNTED_LINES = 200_000  # about 100 MB of counts
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
-COMPLETIONS, PRODUCTS = "completions", "products"
+COMPLETIONS, PRODUCTS, RANKING = "completions", "products", "ranking"
 FORMS, BLEND = "forms.json", "blend.json"
-_ANSWERS_KEPT = 100_000  # about 15 MB of counts; scopes are only of first lines
+CATALOG_SEQ = "catalog_seq"  # the fact of a manifest that says which live change of the catalogue is the newest in it
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,14 @@ class Bundle:
     completions: Completions
     forms: Mapping[str, str]  # normalised query → as shoppers mostly write it, where that differs
     blend: Blend
-    products: ProductIndex | None
+    products: ProductIndex | None  # as they were published
     encoder: Encoder | None
+    ranker: Ranker = field(default_factory=FormulaRanker)
     stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
-    _counts: dict[str, int] = field(default_factory=dict, repr=False, compare=False)  # products of texts asked for
-    _scopes: dict[str, tuple[Scope, ...]] = field(default_factory=dict, repr=False, compare=False)
+    current: CurrentProducts = field(init=False, repr=False, compare=False)  # `products`, and what they become since
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "current", CurrentProducts(self.products))  # the one thing here that changes
 
     @property
     def has_catalog(self) -> bool:
@@ -67,32 +70,15 @@ class Bundle:
 
     def count_products(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""
-        if self.products is None:
-            return None
-        count = self._counts.get(text)
-        if count is None:
-            if len(self._counts) >= _ANSWERS_KEPT:
-                self._counts.clear()
-            count = self._counts[text] = self.products.count_matching(asked_terms(text))
-        return count
+        return self.current.count(text)
 
     def scopes(self, text: str) -> tuple[Scope, ...]:
-        """The shop's categories that hold most of what `text` finds: two or `SCOPES` of them, or none."""
-        if self.products is None:
-            return ()
-        scopes = self._scopes.get(text)
-        if scopes is None:
-            if len(self._scopes) >= _ANSWERS_KEPT:
-                self._scopes.clear()
-            rows = self.products.lexical.matching_all(asked_terms(text))
-            found = self.products.columns.counted_categories(rows)[:SCOPES]
-            scopes = tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
-            self._scopes[text] = scopes
-        return scopes
+        """The shop's categories that hold most of what `text` finds, if there are several."""
+        return self.current.scopes(text)
 
     def best_products(self, text: str, limit: int) -> tuple[str, ...]:
         """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""
-        return self.products.best_holding_all(asked_terms(text), limit) if self.products else ()
+        return self.current.best(text, limit)
 
 
 def load_bundle(artifacts: Path, embedding_model: str | None = None, version: str | None = None) -> Bundle:
@@ -123,7 +109,7 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
     if counts.shape != (len(vocabulary.words), vocabulary.categories):
         raise ArtifactError(f"artifact {folder.version}: category counts do not fit the vocabulary")
     listed = shortlists(counts, SHORTLIST_WORDS)
-    products = load_products(folder.path / PRODUCTS) if folder.has(f"{PRODUCTS}/ids.json") else None
+    products = _products(folder) if folder.has(f"{PRODUCTS}/ids.json") else None
     known = _known_words(vocabulary, products)
     return Bundle(
         version=folder.version,
@@ -141,8 +127,14 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
         blend=Blend.from_dict(folder.json(BLEND)),
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
+        ranker=load_ranker(folder.path / RANKING) if folder.has(f"{RANKING}/ranker.json") else FormulaRanker(),
         stock=_stock(folder, products, vocabulary.categories) if products else (),
     )
+
+
+def _products(folder: ArtifactFolder) -> ProductIndex:
+    ranking = folder.path / RANKING if folder.has(f"{RANKING}/ranker.json") else None
+    return load_products(folder.path / PRODUCTS, np.load(folder.path / "product_categories.npy"), ranking)
 
 
 def _stock(folder: ArtifactFolder, products: ProductIndex, categories: int) -> tuple[float, ...]:

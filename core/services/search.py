@@ -1,25 +1,46 @@
-"""Search: normalise and spell → lexical and dense candidates, fused → filters and facets → sort → page.
+"""Search: read the query → lexical and dense matches → facets → rank → sort, rules → page.
 
-Readable top to bottom; the arithmetic is in `core.retrieval`.
+Readable top to bottom. The result set is defined in `core.retrieval.products`, what ranks it in `core.ranking`.
+
+Relaxation: where no product has every word, the words of least weight are dropped one after the other until some
+product has the rest (`relaxed` names them); where none has any, the nearest in meaning come. Spelling went before.
 """
 
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import SearchHit, SearchQuery, SearchReply, SortOrder
+from core.domain import AppliedRules, SearchHit, SearchQuery, SearchReply, SortOrder
 from core.errors import NoCatalogError
+from core.ranking.business import Business
+from core.ranking.candidates import Question, candidates, question, shortlist
+from core.ranking.features import features
+from core.retrieval.lexical import Asked
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
-from core.text.correct import Corrector
+from core.services.pages import ShownOrder, ShownOrders
+from core.services.search_order import Scores, ordered, pinned, scored
+from core.services.spelling import SearchSpeller, Spelled
+from core.services.understanding import QueryReader, Understood
 from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
-from core.text.terms import asked_terms
+from core.text.terms import asked_terms, terms_of_normalized
 
 _CACHED_VECTORS = 10_000  # 1.5 kB each: the query encoder is the dearest step of a search
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A query as it is searched."""
+
+    understood: Understood
+    spelled: Spelled
+    question: Question
 
 
 class SearchService:
@@ -29,6 +50,12 @@ class SearchService:
         self._bundle = bundle
         self._vectors: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
+        self._shown = ShownOrders()
+        products = bundle.products
+        if products is not None:
+            self._reader = QueryReader(products.columns)
+            self._speller = SearchSpeller(products.lexical, bundle.known_words.counts)
+            self._business = Business.of(products.columns)
 
     def warm_up(self) -> None:
         """Runs one search, so that the first shopper does not pay for lazy set-up. No-op without a catalogue."""
@@ -40,50 +67,110 @@ class SearchService:
 
         A query without any word (emoji, punctuation) finds nothing. Raises NoCatalogError where no catalogue is loaded.
         """
-        index, encoder = self._bundle.products, self._bundle.encoder
+        index, encoder = self._bundle.current.index, self._bundle.encoder
         if index is None or encoder is None:
             raise NoCatalogError("this shop was set up from queries alone: there are no products to search")
+        asked = replace(query, offset=0, limit=0, request_id=None, page_of=None, rules=None)
+        if query.page_of is not None and (shown := self._shown.find(query.page_of, asked)) is not None:
+            return _page(shown, query)
         started = time.perf_counter()
-        text = normalize(query.text)
-        if not text:
-            return SearchReply((), 0, index.columns.facets(np.zeros(0, np.int32), {}), {})
-        spelled = spell(text, index, self._bundle.corrector)
-        terms = asked_terms(spelled)
-        spelled_at = time.perf_counter()
-        vector = self._vector(spelled, encoder)
+        rules = query.rules(normalize(query.text)) if query.rules else AppliedRules()
+        read = self._read(query, index)
+        if read is None:
+            nothing = index.columns.facets(np.zeros(0, np.int32), {})
+            return SearchReply((), 0, nothing, {}, redirect=rules.redirect)
+        read_at = time.perf_counter()
+        vector = index.query_vector(self._vector(read.spelled.text, encoder), read.question.terms)
         encoded_at = time.perf_counter()
-        matches = index.match(terms, vector)
+        matches = index.match(read.question.asked, vector)
         matched_at = time.perf_counter()
-        masks = index.columns.masks(query.filters)
-        facets = index.columns.facets(matches.rows, masks)
+        relevance, explained = self._relevance(index, read.question, matches, vector)
+        ranked_at = time.perf_counter()
+        masks = index.columns.masks(read.understood.filters)
         kept = np.ones(len(matches.rows), np.bool_)
         for mask in masks.values():
             kept &= mask[matches.rows]
-        order = _sorted(index, matches, np.flatnonzero(kept), query.sort)
-        page = order[query.offset : query.offset + query.limit]
-        hits = tuple(
-            SearchHit(
-                index.ids[int(matches.rows[at])],
-                round(float(matches.scores[at]), 6),
-                {"lexical": float(matches.lexical[at]), "dense": float(matches.dense[at])} if query.explain else None,
-            )
-            for at in page
-        )
-        return SearchReply(
-            hits,
+        scores = scored(index, matches.rows, relevance, self._business, read.understood.preferences, rules)
+        order = ordered(index, scores, kept, query.sort)
+        if query.sort is SortOrder.RELEVANCE:
+            order = pinned(index, order, rules, masks)
+        facets = index.columns.facets(np.union1d(matches.rows, order).astype(np.int32), masks)
+        reply = SearchReply(
+            (),
             total_results=len(order),
             facets=facets,
             stage_ms={
-                "spell": 1e3 * (spelled_at - started),
-                "encode": 1e3 * (encoded_at - spelled_at),
+                "read": 1e3 * (read_at - started),
+                "encode": 1e3 * (encoded_at - read_at),
                 "match": 1e3 * (matched_at - encoded_at),
-                "facets": 1e3 * (time.perf_counter() - matched_at),
+                "rank": 1e3 * (ranked_at - matched_at),
+                "facets": 1e3 * (time.perf_counter() - ranked_at),
             },
-            corrected_query=spelled if spelled != text else None,
-            relaxed=None
-            if matches.holding_all or not len(matches.rows)
-            else "no product has every word: showing the nearest ones",
+            corrected_query=read.spelled.text if read.spelled.changed else None,
+            relaxed=_relaxed(index, read.question, matches),
+            understood=read.understood.parts,
+            redirect=rules.redirect,
+            did_you_mean=read.spelled.suggestion,
         )
+        shown = ShownOrder(asked, index.ids, order, _scores_of(scores, order), reply)
+        if query.request_id is not None and len(order) > query.limit:
+            self._shown.keep(query.request_id, shown)
+        page = _page(shown, query)
+        return replace(page, hits=_explained(page.hits, index, scores, explained)) if query.explain else page
+
+    def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
+        """Relevance in [0, 1] of products that are in the catalogue as answers to `text`, matches of it or not.
+
+        For measuring: each is ranked beside the query's shortlist. Raises NoCatalogError where no catalogue is loaded.
+        """
+        index, encoder = self._bundle.current.index, self._bundle.encoder
+        if index is None or encoder is None:
+            raise NoCatalogError("this shop was set up from queries alone: there are no products to search")
+        read = self._read(SearchQuery(text), index)
+        wanted = {one: row for one in product_ids if (row := index.row_of(one)) is not None}
+        if read is None:
+            return dict.fromkeys(wanted, 0.0)
+        vector = index.query_vector(self._vector(read.spelled.text, encoder), read.question.terms)
+        rows = np.union1d(shortlist(index, index.match(read.question.asked, vector)), list(wanted.values()))
+        rows = rows.astype(np.int32)
+        lexical, coverage = index.lexical.score(read.question.asked)
+        found = candidates(index, read.question, vector, rows, lexical[rows], coverage[rows])
+        scores = self._bundle.ranker.score(features(found))
+        return {one: float(scores[np.searchsorted(rows, row)]) for one, row in wanted.items()}
+
+    def _read(self, query: SearchQuery, index: ProductIndex) -> _Read | None:
+        """None for a query without any word."""
+        normal = normalize(query.text)
+        understood = self._reader.read(query.text) if query.interpret else Understood(normal)
+        understood = understood.beside(query.filters)
+        if not understood.text:
+            return None
+        spelled = self._speller.spell(understood.text, index.lexical)
+        needed = " ".join(word for word in spelled.text.split() if word not in understood.optional)
+        every = terms_of_normalized(needed) or terms_of_normalized(spelled.text)
+        return _Read(understood, spelled, question(index, asked_terms(needed) or every, every))
+
+    def _relevance(
+        self, index: ProductIndex, asked: Question, matches: Matches, vector: FloatArray
+    ) -> tuple[FloatArray, dict[int, dict[str, float]]]:
+        """Scores `(R,)` of the matches in [0, 1], and for the ranked ones the features that explain them, by row.
+
+        The shortlist is ranked by all features; the rest follows it, by BM25.
+        """
+        rows = shortlist(index, matches)
+        at = np.searchsorted(matches.rows, rows)
+        found = candidates(index, asked, vector, rows, matches.lexical[at], matches.coverage[at])
+        table = features(found)
+        ranked = self._bundle.ranker.score(table)
+        relevance = np.zeros(len(matches.rows), np.float32)
+        if len(rows) < len(matches.rows) and len(rows):
+            best = max(float(matches.lexical.max()), 1e-6)
+            relevance = (np.float32(0.99) * ranked.min() * matches.lexical / np.float32(best)).astype(np.float32)
+        relevance[at] = ranked
+        explained = {
+            int(row): {"lexical": float(table[n, 0]), "cosine": float(found.cosine[n])} for n, row in enumerate(rows)
+        }
+        return relevance, explained
 
     def _vector(self, text: str, encoder: Encoder) -> FloatArray:
         with self._lock:
@@ -99,29 +186,52 @@ class SearchService:
         return vector
 
 
-def spell(text: str, index: ProductIndex, corrector: Corrector) -> str:
-    """Normalised `text` with each word that no product holds replaced by its nearest known word, if there is one."""
-    words = []
-    for word in text.split():
-        if not index.lexical.knows(word):
-            nearest = (one.text for one in corrector.words(word) if index.lexical.knows(one.text))
-            word = next(nearest, word)
-        words.append(word)
-    return " ".join(words)
+def _page(shown: ShownOrder, query: SearchQuery) -> SearchReply:
+    part = slice(query.offset, query.offset + query.limit)
+    hits = tuple(
+        SearchHit(shown.ids[int(row)], round(float(score), 6))
+        for row, score in zip(shown.rows[part], shown.scores[part], strict=True)
+    )
+    return replace(shown.reply, hits=hits)
 
 
-def _sorted(index: ProductIndex, matches: Matches, kept: npt.NDArray[np.intp], sort: SortOrder) -> npt.NDArray[np.intp]:
-    """Positions of the kept matches in the asked order; unknown values last, ties by relevance."""
-    rows = matches.rows[kept]
-    columns = index.columns
-    if sort is SortOrder.PRICE_ASC:
-        key: npt.NDArray[np.floating] = np.nan_to_num(columns.price[rows], nan=np.inf)
-    elif sort is SortOrder.PRICE_DESC:
-        key = -np.nan_to_num(columns.price[rows], nan=-np.inf)
-    elif sort is SortOrder.RATING:
-        key = -np.nan_to_num(columns.rating[rows], nan=-np.inf)
-    elif sort is SortOrder.NEWEST:
-        key = -columns.created_at[rows].astype(np.float64)
-    else:
-        return kept  # matches come by falling score
-    return kept[np.argsort(key, kind="stable")]
+def _scores_of(scores: Scores, order: npt.NDArray[np.int32]) -> FloatArray:
+    """The total scores in that order; 0 for a pinned product that did not match."""
+    if not len(scores.rows):
+        return np.zeros(len(order), np.float32)
+    at = np.minimum(np.searchsorted(scores.rows, order), len(scores.rows) - 1)
+    return np.where(scores.rows[at] == order, scores.total[at], 0).astype(np.float32)
+
+
+def _explained(
+    hits: Sequence[SearchHit], index: ProductIndex, scores: Scores, found: dict[int, dict[str, float]]
+) -> tuple[SearchHit, ...]:
+    explained = []
+    for hit in hits:
+        row = index.row_of(hit.product_id)
+        parts: dict[str, float] = {}
+        if row is not None:
+            at = int(np.searchsorted(scores.rows, row))
+            if at < len(scores.rows) and scores.rows[at] == row:
+                parts = {
+                    "relevance": round(float(scores.relevance[at]), 6),
+                    **found.get(row, {}),
+                    **scores.explained(at),
+                }
+        explained.append(replace(hit, explain=parts))
+    return tuple(explained)
+
+
+def _relaxed(index: ProductIndex, asked: Question, matches: Matches) -> str | None:
+    """What was loosened to find these, in words; None where products have every word, or nothing was found."""
+    if matches.holding_all or not len(matches.rows):
+        return None
+    dropped: list[Asked] = []
+    kept = sorted(zip(asked.idf.tolist(), range(len(asked.asked)), strict=True), reverse=True)
+    while len(kept) > 1:
+        dropped.append(asked.asked[kept.pop()[1]])
+        if len(index.lexical.matching_all([asked.asked[at] for _, at in kept])):
+            return "without " + ", ".join(" ".join(one.terms) for one in dropped)
+    if matches.lexical.any():
+        return "no product has every word: showing the nearest ones"
+    return "no product has these words: showing the nearest in meaning"

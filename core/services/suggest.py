@@ -105,6 +105,7 @@ class SuggestService:
             if query.prefix.strip():
                 return SuggestReply((), (), {})
             return self._empty_box(query, now, begun)
+        gathered = self._counted_anew(gathered)
         pool = self._with_live(gathered.pool, typed, query, now)
         pinned = [text for text in now.rules.pins(typed.text) if self.finds(text) != 0]
         candidates = list(pool.candidates.values())
@@ -166,6 +167,15 @@ class SuggestService:
                     break
         pool.candidates = kept
         return tuple(left)
+
+    def _counted_anew(self, gathered: Gathered) -> Gathered:
+        """Where products have changed since the version was made: with what each candidate finds now, if anything."""
+        if not self._bundle.current.number:
+            return gathered
+        counted = [(self.finds(text), candidate) for text, candidate in gathered.pool.candidates.items()]
+        kept = [score for score, (count, _) in zip(gathered.scores, counted, strict=True) if count != 0]
+        left = {one.text: replace(one, product_count=count) for count, one in counted if count != 0}
+        return replace(gathered, pool=replace(gathered.pool, candidates=left), scores=tuple(kept))
 
     def _with_live(self, pool: Pool, typed: Typed, query: SuggestQuery, now: Now) -> Pool:
         """The pool and what was learnt since the version was made. Within a category, only what was there already."""

@@ -7,14 +7,14 @@ which are never corrected themselves, so brands survive. What shoppers are shown
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import resources
 
 from symspellpy import SymSpell, Verbosity
+
+from core.text.english import english_words
 
 _SHORTEST = 4
 _TWO_EDITS_FROM = 7  # letters
 _MARGIN = 5.0  # times the count of the next best word, at the same distance
-_ENGLISH = "frequency_dictionary_en_82_765.txt"
 
 
 class LogSpelling:
@@ -26,8 +26,7 @@ class LogSpelling:
         self._known = SymSpell(max_dictionary_edit_distance=2, prefix_length=7)
         for word, count in self._catalogue.items():
             self._known.create_dictionary_entry(word, max(1, round(count)))
-        english = resources.files("symspellpy") / _ENGLISH
-        self._english = {line.split()[0] for line in english.read_text("utf-8-sig").splitlines() if line}
+        self._english = english_words()
         self.correct_word = lru_cache(maxsize=100_000)(self._correct_word)
 
     def correct(self, text: str) -> str:

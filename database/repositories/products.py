@@ -12,19 +12,20 @@ from database.models import imports, products
 from database.repositories.statements import chunks, upsert
 
 _FIELDS = [field.name for field in fields(Product)]
-_COLUMNS = [products.c[name] for name in _FIELDS]
+PRODUCT_COLUMNS = [products.c[name] for name in _FIELDS]
 
 
-def _product(row: Row[Any]) -> Product:
-    return Product(**row._mapping)
+def product_of(row: Row[Any]) -> Product:
+    """The product in a row that holds `PRODUCT_COLUMNS` among others."""
+    return Product(**{name: row._mapping[name] for name in _FIELDS})
 
 
 def find_products(connection: Connection, product_ids: Sequence[str]) -> dict[str, Product]:
     """As `ProductRepository.by_ids`, on a plain connection."""
     found: dict[str, Product] = {}
     for some in chunks(product_ids):
-        rows = connection.execute(select(*_COLUMNS).where(products.c.product_id.in_(some)))
-        found.update((row.product_id, _product(row)) for row in rows)
+        rows = connection.execute(select(*PRODUCT_COLUMNS).where(products.c.product_id.in_(some)))
+        found.update((row.product_id, product_of(row)) for row in rows)
     return found
 
 
@@ -71,10 +72,10 @@ class ProductRepository:
         """All products in the order of their ids, in lists of at most `batch_size`."""
         last: str | None = None
         while True:
-            page = select(*_COLUMNS).order_by(products.c.product_id).limit(batch_size)
+            page = select(*PRODUCT_COLUMNS).order_by(products.c.product_id).limit(batch_size)
             if last is not None:
                 page = page.where(products.c.product_id > last)
-            batch = [_product(row) for row in await self._session.execute(page)]
+            batch = [product_of(row) for row in await self._session.execute(page)]
             if not batch:
                 return
             yield batch

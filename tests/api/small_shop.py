@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from api.state import Models
 from core.domain import (
+    AppliedRules,
     Facets,
     FacetValue,
+    PartKind,
+    PartUse,
     Product,
     SearchHit,
     SearchQuery,
@@ -14,6 +17,7 @@ from core.domain import (
     Suggestion,
     SuggestQuery,
     SuggestReply,
+    UnderstoodPart,
 )
 from core.errors import NoCatalogError
 from core.services.gathered import Gathered, Now
@@ -56,6 +60,7 @@ class SmallShop:
         self.head = head  # prefixes that are said to be typed most
         self.suggest_calls: list[SuggestQuery] = []
         self.gather_calls: list[SuggestQuery] = []
+        self.search_calls: list[SearchQuery] = []
         self.has_catalog = has_catalog
 
     def suggest(self, query: SuggestQuery, now: Now) -> SuggestReply:
@@ -70,7 +75,14 @@ class SmallShop:
     def search(self, query: SearchQuery) -> SearchReply:
         if not self.has_catalog:
             raise NoCatalogError("this shop has no catalogue")
-        asked = words(query.text)
+        self.search_calls.append(query)
+        text = normalize(query.text)
+        rules = query.rules(text) if query.rules else AppliedRules()
+        understood: tuple[UnderstoodPart, ...] = ()
+        if query.interpret and text.endswith("under 50"):
+            text = text.removesuffix("under 50")
+            understood = (UnderstoodPart(PartKind.PRICE, "under 50", "≤ 50", PartUse.FILTER),)
+        asked = words(text)
         found = [product for product in PRODUCTS if asked and set(asked) <= set(words(product.title))]
         if query.filters.category:
             found = [product for product in found if product.category in query.filters.category]
@@ -80,6 +92,8 @@ class SmallShop:
             total_results=len(found),
             facets=Facets(category=(FacetValue("Shoes", len(found)),)),
             stage_ms={"lexical": 1.0},
+            understood=understood,
+            redirect=rules.redirect,
         )
 
     def models(self) -> Models:

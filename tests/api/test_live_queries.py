@@ -23,13 +23,14 @@ NOW = datetime(2025, 1, 31, 12, tzinfo=UTC)
 DAY = 86_400.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Served:
     """A version whose history holds what starts with `red`, and whose catalogue has no unicorn."""
 
     learnt_before: datetime | None = NOW
     is_known: Callable[[str], bool] = lambda text: text.startswith("red")
     finds: Callable[[str], int | None] = lambda text: 0 if "unicorn" in text else 3
+    catalog_number: int = 0
 
 
 class Learning:
@@ -205,6 +206,18 @@ async def test_another_version_has_learnt_what_is_older(learning: Learning) -> N
     learning.live.follow(Served(learnt_before=None))
     await learning.live.refresh()
     assert len(learning.live.index) == 3
+
+
+async def test_what_finds_nothing_is_learnt_once_there_is_a_product(learning: Learning) -> None:
+    served = Served()
+    learning.live.follow(served)
+    await learning.search("red unicorn", "a", "b")
+    await learning.live.refresh()
+    assert dict(learning.live.refused) == {"finds_nothing": 1}
+    served.finds = lambda text: 1
+    served.catalog_number += 1
+    await learning.live.refresh()
+    assert (dict(learning.live.refused), learning.weight("red unicorn")) == ({}, 2.0)
 
 
 async def test_a_failed_reading_is_made_up_for(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,14 @@ def test_the_reply_has_every_field_of_the_contract(client: TestClient) -> None:
     assert body["response_time_ms"] > 0
     assert body["session_id"]
     assert body["request_id"] == reply.headers["X-Request-ID"]
-    assert body["facets"] == {"category": [{"value": "Shoes", "count": 2}], "brand": [], "price": [], "rating": []}
+    assert body["facets"] == {
+        "category": [{"value": "Shoes", "count": 2}],
+        "brand": [],
+        "price": [],
+        "rating": [],
+        "in_stock": 0,
+        "attributes": {},
+    }
     assert "corrected_query" not in body
     assert "relaxed" not in body
 

@@ -255,6 +255,35 @@ def test_more_products_follow_on_request(page: Page, server: Server) -> None:
     assert (event["item_id"], event["item_rank"]) == (ids[30], 31)
 
 
+def test_what_was_understood_is_a_chip_that_can_be_removed(page: Page, server: Server) -> None:
+    words = f"{BROAD} under $50"
+    open_page(page, server)
+    search_for(page, words)
+    chip = page.get_by_role("group", name="Understood").get_by_role("button")
+    expect(chip).to_have_count(1)
+    expect(chip).to_have_text("≤ 50 ✕")
+    prices = [float(price.strip("$").replace(",", "")) for price in cards(page).locator(".price").all_inner_texts()]
+    assert prices and max(prices) <= 50
+    with page.expect_response("**/search") as found:
+        chip.click()
+    asked = found.value.request.post_data_json
+    assert asked is not None and asked["interpret"] is False
+    expect(page).to_have_url(re.compile(r"[?&]interpret=false"))
+    expect(chip).to_have_count(0)
+
+
+def test_a_search_with_a_page_of_its_own_says_so(page: Page, server: Server) -> None:
+    def with_redirect(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json=reply.json() | {"redirect": "/dashboard"})
+
+    page.route("**/search", with_redirect)
+    open_page(page, server)
+    search_for(page, COMPLETED)
+    expect(page.get_by_role("link", name="a page of its own")).to_have_attribute("href", "/dashboard")
+    expect(cards(page).first).to_be_visible()
+
+
 def test_a_click_on_a_product_is_stored_before_it_is_acknowledged(page: Page, server: Server) -> None:
     open_page(page, server)
     with page.expect_response("**/search") as found:

@@ -51,13 +51,19 @@ def test_a_second_run_does_nothing(trained_shop: TrainedShop, copied: Path) -> N
     assert current_version(copied / "artifacts") == version
 
 
-def test_searches_alone_are_no_reason_to_train_at_every_start(trained_shop: TrainedShop, copied: Path) -> None:
+def test_searches_and_live_changes_alone_are_no_reason_to_train_at_every_start(
+    trained_shop: TrainedShop, copied: Path
+) -> None:
     with closing(sqlite3.connect(copied / "cadence.sqlite3")) as database, database:
         database.executemany(
             "INSERT INTO events (event_id, action, occurred_at, received_at, session_id, normalized, digest) "
             "VALUES (?, 'search', '2026-11-01 10:00:00', '2026-11-01 10:00:00', ?, 'zebra rug', '')",
             [(f"e{number}", f"s{number}") for number in range(5)],
         )
+        database.execute(
+            "INSERT INTO products (product_id, title, attributes, position) VALUES ('live', 'Zebra rug', '{}', -1)"
+        )
+        database.execute("INSERT INTO product_changes VALUES ('live', 1, 1, 0, '2026-11-01 10:00:00')")
     version = current_version(copied / "artifacts")
     done = train(copied, *files(trained_shop))
     assert "is up to date" in done.stdout and "shoppers have searched since" in done.stdout

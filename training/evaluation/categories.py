@@ -40,7 +40,7 @@ def evaluate_categories(
     if bundle.products is None or bundle.encoder is None:
         raise NoCatalogError("without products there is nothing to compare categories with")
     labels = np.load(artifacts / bundle.version / "product_categories.npy")
-    vectors = np.asarray(bundle.products.vectors, np.float32)
+    vectors = bundle.products.dense.all()
     sizes = np.bincount(labels, minlength=len(bundle.category_names))
     metrics = {
         "categories": float(len(sizes)),

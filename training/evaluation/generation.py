@@ -115,7 +115,7 @@ def _own_categories(
         raise NoCatalogError("there are no products to vote")
     encoder = Encoder(str(bundle.manifest["embedding_model"]))
     vectors = encoder.encode_many(list(texts))
-    products = np.asarray(bundle.products.vectors)
+    products = bundle.products.dense.all()
     count = len(bundle.category_names)
     first = vote(vectors, products, labels, count)[0]
     ranked = np.empty((len(texts), 3), np.int32)

@@ -99,7 +99,7 @@ def with_categories(words: Sequence[tuple[str, ...]], bundle: Bundle, shop: Shop
         raise ArtifactError(f"version {shop.folder.version} does not hold its products' categories: train anew")
     vectors = embed_cached(bundle.encoder, [" ".join(query) for query in words], home / "cache" / "embeddings")
     labels = np.load(shop.folder.path / PRODUCT_CATEGORIES)
-    voted, _ = vote(vectors, bundle.products.vectors, labels, bundle.vocabulary.categories)
+    voted, _ = vote(vectors, bundle.products.dense.all(), labels, bundle.vocabulary.categories)
     return [TestQuery(query, category) for query, category in zip(words, voted.tolist(), strict=True)]
 
 

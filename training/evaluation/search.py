@@ -1,7 +1,12 @@
-"""How well search ranks judged products."""
+"""How well search ranks judged products: over the whole catalogue, and among the judged ones alone.
+
+Gains are 2^(grade − 1) − 1 for grades 1…3, so that a bad answer gains nothing; queries without a single answer that
+gains are left out of nDCG, since no order of theirs is better than another.
+"""
 
 import random
-from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,48 +14,91 @@ import numpy as np
 from rich.progress import track
 
 from core.domain import SearchQuery
-from core.errors import InputFileError, NoCatalogError
+from core.errors import NoCatalogError
 from core.evaluation.metrics import bootstrap_interval, ndcg_at
-from core.importing.queries import query_rows, read_queries
+from core.retrieval.lexical import plain
 from core.services.bundle import Bundle
 from core.services.search import SearchService
+from core.text.normalize import normalize
 from core.text.terms import terms
+from training.ranking.judged import LEAST_GRADE, read_judgments
+
+RELEVANT = 2.33  # grade from which a product should be among the first hundred
+_DEPTH = 100
+
+
+@dataclass
+class RankingMetrics:
+    """Figures of one ranking, query by query."""
+
+    whole: list[float] = field(default_factory=list)  # nDCG@10 over the catalogue
+    judged: list[float] = field(default_factory=list)  # nDCG@10 among the judged products that it ranks
+    recall: list[float] = field(default_factory=list)  # share of the relevant among the first hundred
+    empty: int = 0
+    queries: int = 0
+
+    def add(self, ranked: Sequence[str], among_judged: Sequence[str], grades: Mapping[str, float]) -> None:
+        """`ranked`: at least a hundred ids, if there are; `among_judged`: all judged ids in the ranking's order."""
+        gains = {product: grade - LEAST_GRADE for product, grade in grades.items()}
+        self.queries += 1
+        self.empty += not ranked
+        if any(gains.values()):
+            self.whole.append(ndcg_at(ranked[:10], gains, 10))
+            self.judged.append(ndcg_at(among_judged[:10], gains, 10))
+        relevant = {product for product, grade in grades.items() if grade >= RELEVANT}
+        if relevant:
+            self.recall.append(len(relevant & set(ranked[:_DEPTH])) / len(relevant))
+
+    def figures(self) -> dict[str, float]:
+        low, high = bootstrap_interval(self.whole)
+        return {
+            "nDCG@10": float(np.mean(self.whole)),
+            "nDCG@10 low": low,
+            "nDCG@10 high": high,
+            "nDCG@10, judged only": float(np.mean(self.judged)),
+            "Recall@100": float(np.mean(self.recall)) if self.recall else float("nan"),
+            "share without results": self.empty / self.queries,
+        }
+
+
+def sampled(grades: Mapping[str, Mapping[str, float]], limit: int) -> list[str]:
+    """`limit` judged queries at random, the same ones every time."""
+    queries = sorted(grades)
+    random.Random(0).shuffle(queries)
+    return queries[:limit]
 
 
 def evaluate_search(bundle: Bundle, judgments: Path, limit: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """nDCG@10 over the whole catalogue of the served ranking, of BM25 alone and of vectors alone.
+    """The figures of the served ranking, and nDCG@10 of BM25 alone and of the encoder's vectors alone.
 
     Raises InputFileError for a file without judged products, NoCatalogError without a catalogue.
     """
     if bundle.products is None or bundle.encoder is None:
         raise NoCatalogError("there are no products to search")
-    frame, report = read_queries(judgments)
-    if not report.judged:
-        raise InputFileError(f"{judgments.name} has no relevance column")
-    grades: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in query_rows(frame):
-        if row.product_id is not None and row.relevance is not None:
-            grades[row.query][row.product_id] = row.relevance
-    queries = sorted(grades)
-    random.Random(0).shuffle(queries)
-    queries = queries[:limit]
+    grades = read_judgments(judgments)
+    queries = sampled(grades, limit)
     service, index = SearchService(bundle), bundle.products
-    fused, lexical, dense, empty = [], [], [], 0
+    served, lexical, dense = RankingMetrics(), RankingMetrics(), RankingMetrics()
     for query in track(queries, "searches"):
-        hits = [hit.product_id for hit in service.search(SearchQuery(query, limit=10)).hits]
-        empty += not hits
-        fused.append(ndcg_at(hits, grades[query], 10))
-        scores, _ = index.lexical.score(terms(query))
-        best = np.argsort(-scores, kind="stable")[:10]
-        lexical.append(ndcg_at([index.ids[row] for row in best if scores[row] > 0], grades[query], 10))
-        similarity = index.vectors @ bundle.encoder.encode([query])[0]
-        dense.append(ndcg_at([index.ids[row] for row in np.argsort(-similarity)[:10]], grades[query], 10))
-    low, high = bootstrap_interval(fused)
+        judged = [product for product in sorted(grades[query]) if index.row_of(product) is not None]
+        ranked = [hit.product_id for hit in service.search(SearchQuery(query, limit=_DEPTH)).hits]
+        score = service.scores_of(query, judged)
+        served.add(ranked, sorted(judged, key=lambda product: -score[product]), grades[query])
+        scores = index.lexical.score(plain(terms(query)))[0]
+        best = [int(row) for row in np.argsort(-scores, kind="stable")[:_DEPTH] if scores[row] > 0]
+        by_words = sorted(judged, key=lambda product: -scores[_row(bundle, product)])
+        lexical.add([index.ids[row] for row in best], by_words, grades[query])
+        vector = bundle.encoder.encode([normalize(query)])[0]
+        cosines = index.dense.all() @ index.query_vector(vector, terms(query))
+        by_meaning = sorted(judged, key=lambda product: -cosines[_row(bundle, product)])
+        dense.add([index.ids[row] for row in np.argsort(-cosines)[:_DEPTH]], by_meaning, grades[query])
     return {
-        "nDCG@10": float(np.mean(fused)),
-        "nDCG@10 low": low,
-        "nDCG@10 high": high,
-        "nDCG@10, BM25 alone": float(np.mean(lexical)),
-        "nDCG@10, vectors alone": float(np.mean(dense)),
-        "share without results": empty / len(queries),
-    }, {"file": judgments.name, "queries": len(queries), "of": len(grades)}
+        **served.figures(),
+        "nDCG@10, BM25 alone": lexical.figures()["nDCG@10"],
+        "nDCG@10, vectors alone": dense.figures()["nDCG@10"],
+    }, {"file": judgments.name, "queries": len(queries), "of": len(grades), "ranker": bundle.ranker.name}
+
+
+def _row(bundle: Bundle, product_id: str) -> int:
+    row = bundle.products.row_of(product_id) if bundle.products else None
+    return -1 if row is None else row

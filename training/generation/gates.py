@@ -9,6 +9,8 @@ import numpy as np
 
 from core.categories.assign import vote
 from core.language_model.corpus import Line
+from core.retrieval.dense import load_dense
+from core.retrieval.storage import DENSE
 from core.services.bundle import PRODUCTS
 from core.text.embedding import Encoder, embed_cached
 from core.text.terms import asked_terms, terms_of_normalized
@@ -65,7 +67,7 @@ def find(models: GenerationModels, text: str) -> Found:
     """What our own search finds for the normalised `text` before any relaxation: products that hold all its terms."""
     if models.products is None:
         raise ValueError("there are no products to search")
-    rows = models.products.lexical.matching_all(asked_terms(text))
+    rows = models.products.matching_all(asked_terms(text))
     if not len(rows):
         return Found(0, -1)
     return Found(len(rows), int(np.bincount(models.product_categories[rows]).argmax()))
@@ -75,7 +77,7 @@ def by_meaning(
     folder: Path, encoder: Encoder, cache: Path, update: Callable[[float, str], None]
 ) -> Callable[[Sequence[str]], Sequence[int]]:
     """The category of texts by a vote of the products of the version in `folder` whose titles mean nearly the same."""
-    vectors = np.load(folder / PRODUCTS / "vectors.npy", mmap_mode="r")
+    vectors = load_dense(folder / PRODUCTS / DENSE).all()
     labels = np.load(folder / "product_categories.npy")
 
     def own(texts: Sequence[str]) -> Sequence[int]:
@@ -84,7 +86,7 @@ def by_meaning(
         found = embed_cached(
             encoder, texts, cache, lambda done, total: update(done / total, f"{done:,} of {total:,} embedded")
         )
-        categories: list[int] = vote(found, np.asarray(vectors), labels, int(labels.max()) + 1)[0].tolist()
+        categories: list[int] = vote(found, vectors, labels, int(labels.max()) + 1)[0].tolist()
         return categories
 
     return own

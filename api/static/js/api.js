@@ -100,10 +100,11 @@ export function autosuggest(prefix, { signal, products = 0 } = {}) {
   return postInSession("/autosuggest", body, { signal });
 }
 
-/** One page of products. `filters` and `requestId` may be absent. */
-export function search({ query, offset, pageSize, sort, filters, requestId }, { signal } = {}) {
+/** One page of products. `filters` and `requestId` may be absent; without `interpret` words are only words. */
+export function search({ query, offset, pageSize, sort, filters, interpret, requestId }, { signal } = {}) {
   const body = { query, max_results: pageSize, offset, sort };
   if (filters && Object.keys(filters).length > 0) body.filters = filters;
+  if (!interpret) body.interpret = false;
   if (requestId) body.request_id = requestId;
   return postInSession("/search", body, { signal });
 }

@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 import { asRequest, drawFacets, noFilters } from "./facets.js";
 import { counted, milliseconds, whole } from "./format.js";
 import { openProduct } from "./product-dialog.js";
-import { card, explained, message, skeletons } from "./results.js";
+import { card, explained, message, skeletons, understoodChips } from "./results.js";
 import { SearchBox } from "./search-box.js";
 
 const PAGE_SIZE = 24;
@@ -18,7 +18,7 @@ const results = at("results");
 const grid = at("grid");
 
 /** The list on screen: its query and filters, and how far it has been loaded. */
-let shown = { query: "", sort: "relevance", filters: noFilters(), requestId: null, loaded: 0, total: 0 };
+let shown = { query: "", sort: "relevance", filters: noFilters(), interpret: true, requestId: null, loaded: 0, total: 0 };
 let loading = null; // AbortController of the search under way
 
 const box = new SearchBox(
@@ -48,18 +48,19 @@ const box = new SearchBox(
 );
 
 /** Search for `query`: a new entry in the browser's history. */
-function go(query, { sort = "relevance", filters = noFilters() } = {}) {
-  history.pushState(null, "", address(query, sort, filters));
+function go(query, { sort = "relevance", filters = noFilters(), interpret = true } = {}) {
+  history.pushState(null, "", address(query, sort, filters, interpret));
   follow();
 }
 
-function address(query, sort, filters) {
+function address(query, sort, filters, interpret) {
   const parameters = new URLSearchParams({ q: query });
   if (sort !== "relevance") parameters.set("sort", sort);
   for (const field of ["category", "brand"]) filters[field].forEach((value) => parameters.append(field, value));
   for (const field of ["price", "rating"]) {
     if (filters[field]) parameters.set(field, filters[field].map((bound) => bound ?? "").join("-"));
   }
+  if (!interpret) parameters.set("interpret", "false");
   return `/?${parameters}`;
 }
 
@@ -80,7 +81,8 @@ function follow() {
   const filters = noFilters();
   for (const field of ["category", "brand"]) filters[field] = parameters.getAll(field);
   for (const field of ["price", "rating"]) filters[field] = range(parameters.get(field));
-  shown = { query, sort: sortOf(parameters), filters, requestId: null, loaded: 0, total: 0 };
+  const interpret = parameters.get("interpret") !== "false";
+  shown = { query, sort: sortOf(parameters), filters, interpret, requestId: null, loaded: 0, total: 0 };
   at("sort").value = shown.sort;
   load();
 }
@@ -103,8 +105,9 @@ async function load() {
   const first = list.loaded === 0;
   begin(first);
   try {
-    const { query, sort, filters, requestId, loaded } = list;
-    const asked = { query, sort, filters: asRequest(filters), requestId, offset: loaded, pageSize: PAGE_SIZE };
+    const { query, sort, filters, interpret, requestId, loaded } = list;
+    const page = { requestId, offset: loaded, pageSize: PAGE_SIZE };
+    const asked = { query, sort, filters: asRequest(filters), interpret, ...page };
     const answer = await search(asked, { signal: loading.signal });
     if (list === shown) finish(answer, first);
   } catch (error) {
@@ -121,6 +124,7 @@ function begin(first) {
   at("results-title").textContent = `“${shown.query}”`;
   at("results-meta").textContent = "Searching…";
   at("notice").hidden = true;
+  at("understood").hidden = true;
   at("facets").hidden = true;
   at("more").hidden = true;
   grid.replaceChildren(...skeletons(8));
@@ -152,8 +156,13 @@ function finish(answer, first) {
 
 function drawHead(answer) {
   at("results-meta").textContent = `${counted(answer.total_results, "product")} · ${milliseconds(answer.response_time_ms)}`;
+  const { query, sort, filters } = shown;
+  const chips = understoodChips(answer.understood ?? [], () => go(query, { sort, filters, interpret: false }));
+  at("understood").replaceChildren(...chips);
+  at("understood").hidden = chips.length === 0;
   const notice = at("notice");
   const said = [];
+  if (answer.redirect) said.push("This search has ", element("a", { href: answer.redirect }, "a page of its own"), ". ");
   if (answer.corrected_query) said.push("Showing results for ", element("strong", {}, answer.corrected_query), ". ");
   if (answer.relaxed) said.push(element("span", {}, `Few products match everything: ${answer.relaxed}.`));
   notice.replaceChildren(...said);
@@ -161,7 +170,7 @@ function drawHead(answer) {
   if (answer.facets) {
     const currency = answer.products.find((product) => product.currency)?.currency ?? null;
     drawFacets(at("facets"), answer.facets, shown.filters, currency, (filters) => {
-      go(shown.query, { sort: shown.sort, filters });
+      go(shown.query, { sort: shown.sort, filters, interpret: shown.interpret });
     });
   }
 }
@@ -220,7 +229,7 @@ function chooseTrending(item, rank, answer) {
   go(item.text);
 }
 
-at("sort").addEventListener("change", () => go(shown.query, { sort: at("sort").value, filters: shown.filters }));
+at("sort").addEventListener("change", () => go(shown.query, { ...shown, sort: at("sort").value }));
 at("more-button").addEventListener("click", () => load());
 at("home-link").addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey) return; // a new tab or window

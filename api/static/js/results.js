@@ -59,6 +59,17 @@ export function stars(product) {
   );
 }
 
+/** What was read out of the query and filters it, as chips. Removing one searches for the words as they stand. */
+export function understoodChips(parts, onRemove) {
+  return parts
+    .filter((part) => part.applied === "filter")
+    .map((part) => {
+      const value = part.kind === "rating" ? `${part.value} ★` : part.value;
+      const label = `Understood “${part.text}” as ${value}. Remove`;
+      return element("button", { class: "chip", type: "button", "aria-label": label, onclick: onRemove }, `${value} ✕`);
+    });
+}
+
 /** Grey cards while the first page is on its way. */
 export function skeletons(count) {
   return Array.from({ length: count }, () =>

@@ -60,6 +60,8 @@ def test_mappings_are_split_by_file() -> None:
     split = split_mapping(["title=product_title", "queries:product_id=clicked", "query=kw"])
     assert split == {
         "catalog": {"title": "product_title"},
+        "values": {},
+        "deletes": {},
         "queries": {"product_id": "clicked", "query": "kw"},
         "events": {"query": "kw"},
     }

@@ -117,7 +117,7 @@ def test_search_finds_its_own_titles(search: SearchService, bundle: Bundle) -> N
 def _title(bundle: Bundle, row: int) -> str:
     """The terms that a row holds with the largest impacts stand for its title."""
     assert bundle.products is not None
-    lexical = bundle.products.lexical
+    lexical = bundle.products.lexical.base
     held = [
         (float(lexical.impacts[at]), lexical.vocabulary[term])
         for term in range(len(lexical.vocabulary))

@@ -42,7 +42,7 @@ def test_what_is_kept_passes_every_gate(version: Path, tmp_path: Path) -> None:
     assert models.products is not None
     taken = {same_wish(text) for text in known}
     for query in queries:
-        rows = models.products.lexical.matching_all(asked_terms(query.text))
+        rows = models.products.matching_all(asked_terms(query.text))
         assert query.products == len(rows) > 0
         inside = (models.product_categories[rows] == query.category).sum()
         assert inside >= max(

@@ -1,0 +1,235 @@
+"""Query understanding: prices, ratings, stock, brands, colours, sizes and other values that a query speaks of.
+
+What a shopper states outright (`under $50`, `4 stars and up`, `in stock`) becomes a filter and leaves the searched
+text, where the catalogue knows that field of most products and something is left to search. Everything else is a
+preference: its words stay, it removes no product, and ranking takes it as a feature.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from core.domain import PartKind, PartUse, SearchFilters, UnderstoodPart
+from core.retrieval.columns import UNKNOWN_STOCK, FloatArray, ProductColumns
+from core.services.preferences import Preference
+from core.services.value_phrases import Meaning, ValuePhrases, value_phrases
+from core.text.amounts import Token, tokens_of
+from core.text.normalize import normalize
+from core.text.phrase_key import atoms_of
+from core.text.query_limits import Limit, limits_of, with_joining
+from core.text.query_wishes import WISHES, wish_at
+from core.text.titles import JOINERS
+
+_KNOWN_ENOUGH = 0.5  # of the products; below that a filter would hide more unknown ones than unwanted ones
+
+Typed = list[tuple[int, str]]
+"""For each word the piece of the query that holds it, as typed, with its place: one piece may hold several words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A query as it was read."""
+
+    text: str  # normalised: what is left to search
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    preferences: tuple[Preference, ...] = ()
+    parts: tuple[UnderstoodPart, ...] = ()  # in the order typed
+    optional: frozenset[str] = frozenset()  # words of `text` that no product need hold: `cheap`, `top`, `rated`
+
+    def beside(self, own: SearchFilters) -> "Understood":
+        """The same with the request's `own` filters joined in: where these speak of a field, what was read goes."""
+        price = own.price_min is not None or own.price_max is not None
+        settled = {
+            kind
+            for kind, said in (
+                (PartKind.PRICE, price),
+                (PartKind.RATING, own.rating_min is not None),
+                (PartKind.STOCK, own.in_stock is not None),
+            )
+            if said
+        }
+        read = self.filters
+        filters = replace(
+            own,
+            price_min=own.price_min if price else read.price_min,
+            price_max=own.price_max if price else read.price_max,
+            rating_min=own.rating_min if own.rating_min is not None else read.rating_min,
+            in_stock=own.in_stock if own.in_stock is not None else read.in_stock,
+        )
+        parts = tuple(part for part in self.parts if part.applied is PartUse.PREFERENCE or part.kind not in settled)
+        return replace(self, filters=filters, parts=parts)
+
+
+class QueryReader:
+    """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
+
+    def __init__(self, columns: ProductColumns) -> None:
+        self._phrases: ValuePhrases = value_phrases(columns)
+        self._brand_words = frozenset(
+            key.rpartition(" ")[2] for key, one in self._phrases.meanings.items() if one.kind is PartKind.BRAND
+        )
+        self._prices = _bounds(columns.price)
+        self._ratings = _bounds(columns.rating)
+        self._knows_stock = bool(len(columns)) and float(np.mean(columns.in_stock != UNKNOWN_STOCK)) >= _KNOWN_ENOUGH
+
+    def read(self, raw: str) -> Understood:
+        """What `raw` says, as the shopper typed it. Never fails: a text that says nothing is its own normal form."""
+        normal = normalize(raw)
+        words = normal.split()
+        if any(map(str.isdigit, normal)) or "stock" in normal or "available" in normal:
+            tokens = tokens_of(raw, normal)
+            limits = [limit for limit in limits_of(tokens, self._brand_words) if self._applies(limit)]
+            if limits:
+                understood = self._with_limits(tokens, limits)
+                if understood is not None:
+                    return understood
+        preferences, optional = self._preferences(words, _typed(raw, normal), [0] * len(words))
+        return Understood(
+            normal,
+            preferences=tuple(preference for _, preference in preferences),
+            parts=tuple(preference.part for _, preference in preferences),
+            optional=optional if _says_more(words, optional) else frozenset(),
+        )
+
+    def _applies(self, limit: Limit) -> bool:
+        """Whether the catalogue can tell, and at least one product is within."""
+        if limit.kind == "stock":
+            return self._knows_stock
+        known = self._prices if limit.kind == "price" else self._ratings
+        if known is None:
+            return False
+        return (limit.low is None or limit.low <= known[1]) and (limit.high is None or limit.high >= known[0])
+
+    def _with_limits(self, tokens: Sequence[Token], limits: Sequence[Limit]) -> Understood | None:
+        """The query without the words of its limits; None where nothing were left to search, or limits contradict."""
+        filters = _filters(limits)
+        gone = {at for limit in limits for at in with_joining(tokens, limit)}
+        words: list[str] = []
+        typed: Typed = []
+        breaks: list[int] = []  # how many limits stand before a word: a phrase does not reach across one
+        places: list[int] = []
+        for at, token in enumerate(tokens):
+            if at in gone:
+                continue
+            for word in token.words:
+                words.append(word)
+                typed.append((at, token.typed))
+                breaks.append(sum(limit.start < at for limit in limits))
+                places.append(at)
+        preferences, optional = self._preferences(words, typed, breaks)
+        if filters is None or not _says_more(words, optional):
+            return None
+        placed = [(limit.start, _part(tokens, limit)) for limit in limits]
+        placed += [(places[position], preference.part) for position, preference in preferences]
+        return Understood(
+            " ".join(words),
+            filters,
+            tuple(preference for _, preference in preferences),
+            tuple(part for _, part in sorted(placed, key=lambda one: one[0])),
+            optional,
+        )
+
+    def _preferences(
+        self, words: Sequence[str], typed: Typed, breaks: Sequence[int]
+    ) -> tuple[list[tuple[int, Preference]], frozenset[str]]:
+        """The preferences with the positions of their first words, and the words that no product need hold."""
+        atoms = list(atoms_of(words))
+        found: list[tuple[int, Preference]] = []
+        optional: set[str] = set()
+        at = 0
+        while at < len(atoms):
+            meaning, end = self._meaning_at(atoms, breaks, at)
+            if meaning is not None:
+                part = _soft(meaning.kind, meaning.value, atoms, typed, at, end)
+                found.append((atoms[at][1], Preference(part, meaning.column, meaning.shares)))
+            elif atoms[at][0] in WISHES:
+                wish, end = wish_at([atom for atom, _ in atoms[at : at + 4]])
+                end += at
+                if wish is not None and (self._prices if wish.is_price else self._ratings) is not None:
+                    part = _soft(wish.kind, wish.value, atoms, typed, at, end)
+                    found.append((atoms[at][1], Preference(part, wish.kind.value, wish=wish.wish)))
+                    if wish.is_optional:
+                        optional.update(words[position] for _, position in atoms[at:end])
+            at = max(end, at + 1)
+        return found, frozenset(optional)
+
+    def _meaning_at(
+        self, atoms: Sequence[tuple[str, int]], breaks: Sequence[int], at: int
+    ) -> tuple[Meaning | None, int]:
+        """The longest phrase that begins at this atom, and where it ends."""
+        first, position = atoms[at]
+        of_size = first in ("size", "sizes")
+        longest = max(self._phrases.longest.get(first, 0), 4 if of_size else 0)
+        for end in range(min(at + longest, len(atoms)), at, -1):
+            if breaks[atoms[end - 1][1]] != breaks[position]:
+                continue
+            key = " ".join(atom for atom, _ in atoms[at:end])
+            meaning = self._phrases.meanings.get(key)
+            if meaning is None and of_size and end > at + 1:
+                meaning = self._phrases.sizes.get(key.partition(" ")[2])
+            if meaning is not None and _whole_words(atoms, at, end):
+                return meaning, end
+        return None, at + 1
+
+
+def _says_more(words: Sequence[str], optional: frozenset[str]) -> bool:
+    """Whether something is asked for besides prices, ratings and stock."""
+    return any(word not in optional and word not in JOINERS for word in words)
+
+
+def _bounds(values: FloatArray) -> tuple[float, float] | None:
+    """The least and the greatest known value; None where fewer than half of the products have one."""
+    known = values[~np.isnan(values)]
+    if not len(known) or len(known) < _KNOWN_ENOUGH * len(values):
+        return None
+    return float(known.min()), float(known.max())
+
+
+def _filters(limits: Sequence[Limit]) -> SearchFilters | None:
+    """All limits at once; None where they contradict each other."""
+    lows = [limit.low for limit in limits if limit.kind == "price" and limit.low is not None]
+    highs = [limit.high for limit in limits if limit.kind == "price" and limit.high is not None]
+    ratings = [limit.low for limit in limits if limit.kind == "rating" and limit.low is not None]
+    low, high = max(lows, default=None), min(highs, default=None)
+    if low is not None and high is not None and low > high:
+        return None
+    in_stock = True if any(limit.kind == "stock" for limit in limits) else None
+    return SearchFilters(price_min=low, price_max=high, rating_min=max(ratings, default=None), in_stock=in_stock)
+
+
+def _part(tokens: Sequence[Token], limit: Limit) -> UnderstoodPart:
+    low, high = (None if bound is None else _shown(bound) for bound in (limit.low, limit.high))
+    if limit.kind == "stock":
+        value = "in stock"
+    elif low is not None and high is not None:
+        value = f"{low} – {high}"
+    else:
+        value = f"≤ {high}" if low is None else f"≥ {low}"
+    typed = " ".join(token.typed for token in tokens[limit.start : limit.end])
+    return UnderstoodPart(PartKind(limit.kind), typed, value, PartUse.FILTER)
+
+
+def _shown(number: float) -> str:
+    """50, 49.99, 4.5."""
+    return f"{number:.0f}" if number == int(number) else f"{number:.2f}".rstrip("0")
+
+
+def _soft(
+    kind: PartKind, value: str, atoms: Sequence[tuple[str, int]], typed: Typed, start: int, end: int
+) -> UnderstoodPart:
+    pieces = dict(typed[atoms[start][1] : atoms[end - 1][1] + 1])
+    return UnderstoodPart(kind, " ".join(pieces.values()), value, PartUse.PREFERENCE)
+
+
+def _typed(raw: str, normal: str) -> Typed:
+    pieces = raw.split()
+    if len(pieces) == normal.count(" ") + 1:  # one for each word
+        return list(enumerate(pieces))
+    return [(at, token.typed) for at, token in enumerate(tokens_of(raw, normal)) for _ in token.words]
+
+
+def _whole_words(atoms: Sequence[tuple[str, int]], start: int, end: int) -> bool:
+    """Whether a phrase neither begins nor ends inside a joined word: `red` is none in `infra-red`."""
+    begins = start == 0 or atoms[start - 1][1] != atoms[start][1]
+    return begins and (end == len(atoms) or atoms[end][1] != atoms[end - 1][1])

@@ -1,0 +1,70 @@
+"""The English words that state a limit of price or rating, and those that say a number is something else."""
+
+import regex as re
+
+from core.text.amounts import MARKS_BEFORE
+
+_UPPER = [
+    ("under",), ("below",), ("less", "than"), ("lower", "than"), ("cheaper", "than"), ("no", "more", "than"),
+    ("not", "more", "than"), ("at", "most"), ("within",), ("maximum",), ("max",), ("up", "to"), ("upto",),
+    ("<",), ("<=",), ("≤",), ("=<",),
+]  # fmt: skip
+_LOWER = [
+    ("over",), ("above",), ("more", "than"), ("greater", "than"), ("higher", "than"), ("at", "least"), ("minimum",),
+    ("min",), ("starting", "at"), ("starting", "from"), ("from",), (">",), (">=",), ("≥",),
+]  # fmt: skip
+COMPARISONS = dict.fromkeys(_UPPER, True) | dict.fromkeys(_LOWER, False)
+BY_FIRST = {
+    first: sorted((words for words in COMPARISONS if words[0] == first), key=len, reverse=True)
+    for first in {words[0] for words in COMPARISONS}
+}
+MONEY_ONLY = {("up", "to"), ("upto",), ("min",), ("from",), ("starting", "at"), ("starting", "from")}
+OR_LESS = {"less", "under", "below", "lower", "cheaper"}
+OR_MORE = {"more", "up", "above", "over", "higher", "greater", "better"}
+PRICE_WORDS = {"price", "priced", "prices", "cost", "costs", "costing", "budget"}
+FILLERS = {"only", "each", "max", "total", "please"}
+ON = {"for", "with", "and", "that", "which", "but", "from", "or"}  # a statement may end before these
+JOINING = {"for", "at", "with", "and", "but", "that", "is", "are", "which", "of", "priced", "costing"}
+NOT = {"not", "no", "isnt", "arent", "never", "out", "back"}
+# Before a bare number these say what it counts.
+MEASURED = frozenset(
+    """
+    age ages aged size sizes screen weight weights length width height depth diameter thickness temperature capacity
+    number numbers no speed spf calories calorie sugar carbs sodium protein watt watts wattage volt volts voltage volume
+    pages decibels noise level levels grade grades year years month months week weeks day days hour hours minute minutes
+    part parts chapter chapters count counting counts iso model series version zone ip rpm mileage waist inseam
+    """.split()  # noqa: SIM905
+)
+NAMED_MAX = frozenset(
+    """
+    air pro vapor vapour ultra plus power turbo mini go peak mad pepsi hydro zoom super galaxy iphone airpods mac dual
+    """.split()  # noqa: SIM905
+)
+CHILDREN = frozenset(
+    """
+    kid kids child children childrens boy boys girl girls toddler toddlers infant infants baby babies newborn newborns
+    teen teens teenager teenagers preschoolers players
+    """.split()  # noqa: SIM905
+)
+PEOPLE = CHILDREN | frozenset(
+    """
+    men man women woman ladies lady adults adult seniors senior people persons person males females mom mum mother dad
+    father grandma grandpa grandmother grandfather wife husband her him
+    """.split()  # noqa: SIM905
+)
+OLDEST_CHILD = 21
+OF_AGE = {18.0, 21.0}
+YEARS = range(1900, 2100)
+ONE_DECIMAL = re.compile(r"\d+[.,]\d")  # 15.6 and 6.5 are screens; a price has two decimals or none
+HIGHEST_RATING = 5.0
+STARRED = re.compile(r"([0-9](?:\.[0-9])?)\+?-?(?:stars?|[★⭐])\+?")
+STARS = {"star", "stars"}
+RATED = {"rated", "rating", "ratings", "review", "reviews", "reviewed"}
+STOCK_ENDS = {"now", "only", "today"}
+STOCK_CARS = {"car", "cars", "pot", "pots", "photo", "photos", "tank", "racing"}
+FIRST = {
+    "in", "in-stock", "available", "currently", "between", *RATED, *PRICE_WORDS, *MARKS_BEFORE,
+    *(words[0] for words in COMPARISONS),
+}  # fmt: skip
+"""What a statement begins with, where it is no number."""
+LARGEST = 1e9  # of a price; more is a number of something else
