@@ -42,6 +42,10 @@ class StorageSettings(_Group):
         gt=0,
         description="milliseconds; a slower answer is a miss, since computing the list anew takes about as long",
     )
+    synonyms_file: Path | None = Field(
+        default=None,
+        description="words that stand for each other, in Solr's format; unset: `<home>/synonyms.txt`, if it is there",
+    )
 
     @property
     def url(self) -> str:
@@ -55,6 +59,12 @@ class StorageSettings(_Group):
     def artifacts(self) -> Path:
         """Published models and indexes, with the file `current` that names the version served."""
         return self.cadence_home / "artifacts"
+
+    @property
+    def synonyms(self) -> Path | None:
+        """The file of synonyms: the one that is named, else the home's own if it is there."""
+        own = self.cadence_home / "synonyms.txt"
+        return self.synonyms_file or (own if own.is_file() else None)
 
 
 class ModelSettings(_Group):

@@ -50,6 +50,7 @@ from training.generation.index import completions
 from training.generation.run import GeneratedQuery, GenerationPlan, run_generation
 from training.plots import plot_curve
 from training.progress import Steps
+from training.ranking.publish import carry_over
 from training.shop_data import ShopData
 from training.train_language_model import TrainedModel, plan_from, train
 from training.word_vectors import word_vectors
@@ -85,7 +86,7 @@ class Pipeline:
         work = self._home / "work" / name
         work.mkdir(parents=True, exist_ok=True)
         encoder = Encoder(self._embedding_model)
-        title_vectors = self._embed(encoder, "Embedding titles", [product.title for product in data.products])
+        title_vectors = self._embed(encoder, "Embedding titles", _titles(data))
         query_vectors = self._embed(encoder, "Embedding queries", [query.text for query in data.queries])
         clustering, query_categories = self._categories(data, title_vectors, query_vectors, work)
         corpora = build_corpora(
@@ -118,6 +119,9 @@ class Pipeline:
             if data.products:
                 save_products(data.products, title_vectors, prepared / PRODUCTS)
                 np.save(prepared / "product_categories.npy", clustering.labels)
+                serving = artifacts.current_version(self._home / "artifacts")
+                if serving:
+                    carry_over(self._home / "artifacts" / serving, prepared, _titles(data), title_vectors)
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
         blend = self._fit_blend(prepared, data, encoder)
@@ -288,6 +292,10 @@ def _aliases(names: Sequence[str], products: Sequence[Product], labels: IntArray
             label for label, count in counts.items() if count >= _ALIAS_SHARE * total
         )
     return aliases
+
+
+def _titles(data: ShopData) -> list[str]:
+    return [product.title for product in data.products]
 
 
 def _metrics(catalog: TrainedModel[GruMn] | None, query: TrainedModel[GruMn] | None) -> dict[str, float]:

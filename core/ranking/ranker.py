@@ -4,6 +4,7 @@ The trees are LambdaMART (Burges 2010) as LightGBM implements it.
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,10 +46,16 @@ class FormulaRanker:
 
 
 FORMULA = {"fused": 1.0}
+FORMULA_SHARE = 0.5  # of the formula beside the trees; see LOG.md
+_FUSED = FEATURES.index("fused")
 
 
 class TreeRanker:
-    """LambdaMART. Its raw scores are squeezed into (0, 1) by the logistic function, which keeps their order."""
+    """LambdaMART, held down by the formula: both in standard deviations of the query's candidates, then summed.
+
+    The sum is squeezed into (0, 1) by the logistic function, which keeps its order. On judged data it is above either
+    of the two, and where the trees know little (a new part of the catalogue) the formula still leads.
+    """
 
     name = "trees"
 
@@ -65,14 +72,25 @@ class TreeRanker:
 
     def score(self, features: FloatArray) -> FloatArray:
         raw = self._booster.predict(features, num_threads=1, validate_features=False)
-        squeezed: FloatArray = (1 / (1 + np.exp(-raw))).astype(np.float32)
+        score = _standard(raw) + FORMULA_SHARE * _standard(features[:, _FUSED])
+        squeezed: FloatArray = (1 / (1 + np.exp(-score))).astype(np.float32)
         return squeezed
+
+
+def _standard(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    return (values - values.mean()) / max(float(values.std()), 1e-9) if len(values) else values
 
 
 def save_trees(model: str, facts: dict[str, object], folder: Path) -> None:
     """Writes trees in LightGBM's text form and what is known of them into `folder`."""
     (folder / _TREES).write_text(model, encoding="utf-8")
     (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def copy_trees(source: Path, target: Path) -> None:
+    """The ranker in the folder `source` for the version in `target`, unchanged."""
+    for name in (_TREES, _FACTS):
+        shutil.copy2(source / name, target / name)
 
 
 def load_ranker(folder: Path) -> Ranker:

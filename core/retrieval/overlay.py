@@ -4,13 +4,15 @@ A product is analysed once (its terms, its vector); the arrays of thousands then
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from core.domain import Product
-from core.retrieval.lexical_build import Compounds, Weighted, weighted_terms
+from core.retrieval.lexical import LexicalIndex
+from core.retrieval.lexical_build import Weighted, weighted_terms
+from core.retrieval.title_terms import TitleTerms, build_title_terms
 
 CodeArray = npt.NDArray[np.int8]
 
@@ -23,6 +25,7 @@ class LiveProduct:
 
     product: Product
     weighted: Weighted
+    title: TitleTerms  # of one row
     code: CodeArray | None = None
 
 
@@ -38,11 +41,12 @@ class Overlay:
         object.__setattr__(self, "places", {product_id: place for place, product_id in enumerate(self.live)})
 
     def changed(
-        self, changes: Mapping[str, Product | None], codes: Mapping[str, CodeArray], compounds: Compounds
+        self, changes: Mapping[str, Product | None], codes: Mapping[str, CodeArray], lexical: LexicalIndex
     ) -> "Overlay":
         """With the products of `changes` added, replaced or (None) removed, and `codes` for those that have one.
 
-        A product whose title stays keeps its code. Codes of products that are not live are left out.
+        A product whose title stays keeps its code. Codes of products that are not live are left out. `lexical`: of the
+        published products.
         """
         live = dict(self.live)
         for product_id, product in changes.items():
@@ -50,11 +54,15 @@ class Overlay:
             if product is None:
                 continue
             code = before.code if before and before.product.title == product.title else None
-            weighted = before.weighted if before and _same_text(before.product, product) else None
-            live[product_id] = LiveProduct(product, weighted or weighted_terms(product, compounds), code)
+            if before and _same_text(before.product, product):
+                live[product_id] = replace(before, product=product)
+                continue
+            weighted = weighted_terms(product, lexical.compounds)
+            idf = {term: lexical.idf(term) for term in weighted}
+            live[product_id] = LiveProduct(product, weighted, build_title_terms([product.title], idf), code)
         for product_id, code in codes.items():
             if product_id in live:
-                live[product_id] = LiveProduct(live[product_id].product, live[product_id].weighted, code)
+                live[product_id] = replace(live[product_id], code=code)
         return Overlay(live, self.gone | changes.keys())
 
 

@@ -20,7 +20,7 @@ from core.retrieval.dense import CodeArray, DenseIndex
 from core.retrieval.lexical import Asked, LexicalIndex
 from core.retrieval.lexical_build import live_segment
 from core.retrieval.overlay import Overlay
-from core.retrieval.title_terms import TitleTerms, build_title_terms, joined
+from core.retrieval.title_terms import TitleTerms, build_title_terms, joined, stacked
 from core.text.synonyms import Synonyms
 from core.text.terms import terms
 
@@ -168,7 +168,7 @@ class ProductIndex:
             row = base.row_of(product_id)
             if product is not None and row is not None and product_id not in codes and base._is_titled(row, product):
                 codes[product_id] = base.dense.codes[row]
-        return _with_overlay(base, self.overlay.changed(changes, codes, base.lexical.compounds))
+        return _with_overlay(base, self.overlay.changed(changes, codes, base.lexical))
 
     def _title(self, product_id: str, changes: Mapping[str, Product | None]) -> str | None:
         product = changes.get(product_id)
@@ -201,7 +201,6 @@ def _with_overlay(base: ProductIndex, overlay: Overlay) -> ProductIndex:
     for at, one in enumerate(overlay.live.values()):
         if one.code is not None:
             codes[at] = one.code
-    idf = {term: lexical.idf(term) for term in segment.vocabulary}
     return replace(
         base,
         ids=_Joined(base.ids, list(overlay.live)),
@@ -210,7 +209,7 @@ def _with_overlay(base: ProductIndex, overlay: Overlay) -> ProductIndex:
         columns=base.columns.with_products(live),
         categories=np.concatenate([base.categories, np.full(len(live), -1, np.int32)]),
         overlay=overlay,
-        live_titles=build_title_terms([product.title for product in live], idf),
+        live_titles=stacked([one.title for one in overlay.live.values()]),
         published=base,
     )
 

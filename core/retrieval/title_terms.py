@@ -63,6 +63,14 @@ def build_title_terms(titles: Sequence[str], idf: Mapping[str, float]) -> TitleT
     return TitleTerms(numbers, heads, weights)
 
 
+def stacked(parts: Sequence[TitleTerms]) -> TitleTerms:
+    """The titles of all `parts`, one after the other."""
+    if not parts:
+        return build_title_terms([], {})
+    terms, heads, weights = ([getattr(one, name) for one in parts] for name in ("terms", "heads", "weights"))
+    return TitleTerms(np.concatenate(terms), np.concatenate(heads), np.concatenate(weights))
+
+
 def joined(first: TitleTerms, second: TitleTerms, rows: IntArray) -> TitleTerms:
     """The titles `rows`, those of `second` being numbered behind those of `first`."""
     fresh = rows >= len(first)

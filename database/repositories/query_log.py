@@ -106,6 +106,15 @@ class QueryLogRepository:
             (query, product_id, int(count)) for query, product_id, count in await self._session.execute(clicked)
         )
 
+    async def judged_good(self, least: float) -> list[tuple[str, str]]:
+        """`(normalised query, product_id)` of the rows judged `least` or better, each once, in a fixed order."""
+        good = (
+            select(query_log.c.normalized, query_log.c.product_id)
+            .where(query_log.c.relevance >= least, query_log.c.product_id.is_not(None), query_log.c.normalized != "")
+            .distinct()
+        )
+        return sorted((query, product_id) for query, product_id in await self._session.execute(good))
+
     async def count(self) -> int:
         """How many rows."""
         return (await self._session.execute(select(func.count()).select_from(query_log))).scalar_one()

@@ -90,3 +90,11 @@ def test_impossible_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: st
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMIN_API_KEY", "very-secret")
     assert "very-secret" not in repr(Settings())
+
+
+def test_the_homes_own_synonyms_are_used_unless_another_file_is_named(tmp_path: Path) -> None:
+    assert StorageSettings(cadence_home=tmp_path).synonyms is None
+    (tmp_path / "synonyms.txt").write_text("fridge, refrigerator\n", encoding="utf-8")
+    assert StorageSettings(cadence_home=tmp_path).synonyms == tmp_path / "synonyms.txt"
+    named = StorageSettings(cadence_home=tmp_path, synonyms_file=tmp_path / "other.txt")
+    assert named.synonyms == tmp_path / "other.txt"

@@ -19,13 +19,13 @@ from training.ranking.samples import Sample
 FloatArray = npt.NDArray[np.float32]
 
 LEVELS = 13  # grades 1, 1.17, …, 3
-ROUNDS = 400
+ROUNDS = 250
 _PARAMETERS: dict[str, Any] = {
     "objective": "lambdarank",
     "label_gain": [gain(1 + 2 * level / (LEVELS - 1)) for level in range(LEVELS)],
     "lambdarank_truncation_level": 20,
-    "learning_rate": 0.06,
-    "num_leaves": 31,
+    "learning_rate": 0.1,
+    "num_leaves": 15,
     "min_data_in_leaf": 100,
     "lambda_l2": 5.0,
     "feature_fraction": 0.6,
