@@ -20,7 +20,8 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
 
-    bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model, version)
+    storage = settings.storage
+    bundle = load_bundle(storage.artifacts, settings.models.embedding_model, version, storage.synonyms)
     suggest = SuggestService(bundle, settings.suggest.suggestion_diversity)
     search = SearchService(bundle)
 

@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     settings = Settings()
     try:
-        bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
+        storage = settings.storage
+        bundle = load_bundle(storage.artifacts, settings.models.embedding_model, synonyms=storage.synonyms)
         if options.suite == "language-model":
             # Imported only here: torch and transformers take seconds that the other suites need not spend.
             from training.evaluation.language_model import Comparison, evaluate_language_model

@@ -107,6 +107,8 @@ def fused(lexical: FloatArray, cosine: FloatArray) -> FloatArray:
 
 def features(found: Candidates) -> FloatArray:
     """`(R, F)` in the order of `FEATURES`; finite."""
+    if not len(found.lexical):
+        return np.zeros((0, len(FEATURES)), np.float32)
     known: Known = {}
     _of_words(found, known)
     known["cosine"] = found.cosine

@@ -5,6 +5,7 @@ The trees are LambdaMART (Burges 2010) as LightGBM implements it.
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from core.ranking.features import FEATURES
 
 FloatArray = npt.NDArray[np.float32]
 
-_TREES, _FACTS = "trees.txt", "ranker.json"
+_TREES, _FACTS = "trees-*.txt", "ranker.json"
 
 
 class Ranker(Protocol):
@@ -46,7 +47,7 @@ class FormulaRanker:
 
 
 FORMULA = {"fused": 1.0}
-FORMULA_SHARE = 0.5  # of the formula beside the trees; see LOG.md
+FORMULA_SHARE = 0.25  # of the formula beside the trees; see LOG.md
 _FUSED = FEATURES.index("fused")
 
 
@@ -59,19 +60,25 @@ class TreeRanker:
 
     name = "trees"
 
-    def __init__(self, model: str) -> None:
-        """`model`: LightGBM's own text form. Raises ArtifactError where it was trained on other features."""
+    def __init__(self, models: Sequence[str]) -> None:
+        """`models`: one or more in LightGBM's own text form, whose scores are averaged.
+
+        Raises ArtifactError for none, and where one was trained on other features.
+        """
+        # Imported here: a shop without judgments does not need it.
         import lightgbm
 
         try:
-            self._booster: Any = lightgbm.Booster(model_str=model)
+            self._boosters: list[Any] = [lightgbm.Booster(model_str=model) for model in models]
         except lightgbm.basic.LightGBMError as error:
             raise ArtifactError(f"the ranker's trees cannot be read: {error}") from error
-        if tuple(self._booster.feature_name()) != FEATURES:
+        if not models or any(tuple(one.feature_name()) != FEATURES for one in self._boosters):
             raise ArtifactError("the ranker was trained on other features than this program computes")
 
     def score(self, features: FloatArray) -> FloatArray:
-        raw = self._booster.predict(features, num_threads=1, validate_features=False)
+        if not len(features):
+            return np.zeros(0, np.float32)
+        raw = np.mean([one.predict(features, num_threads=1, validate_features=False) for one in self._boosters], axis=0)
         score = _standard(raw) + FORMULA_SHARE * _standard(features[:, _FUSED])
         squeezed: FloatArray = (1 / (1 + np.exp(-score))).astype(np.float32)
         return squeezed
@@ -81,18 +88,19 @@ def _standard(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return (values - values.mean()) / max(float(values.std()), 1e-9) if len(values) else values
 
 
-def save_trees(model: str, facts: dict[str, object], folder: Path) -> None:
-    """Writes trees in LightGBM's text form and what is known of them into `folder`."""
-    (folder / _TREES).write_text(model, encoding="utf-8")
+def save_trees(models: Sequence[str], facts: dict[str, object], folder: Path) -> None:
+    """Writes models in LightGBM's text form and what is known of them into `folder`."""
+    for number, model in enumerate(models, 1):
+        (folder / _TREES.replace("*", str(number))).write_text(model, encoding="utf-8")
     (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def copy_trees(source: Path, target: Path) -> None:
     """The ranker in the folder `source` for the version in `target`, unchanged."""
-    for name in (_TREES, _FACTS):
-        shutil.copy2(source / name, target / name)
+    for file in (*source.glob(_TREES), source / _FACTS):
+        shutil.copy2(file, target / file.name)
 
 
 def load_ranker(folder: Path) -> Ranker:
     """The ranker that `save_trees` wrote. Raises ArtifactError where it does not fit this program."""
-    return TreeRanker((folder / _TREES).read_text(encoding="utf-8"))
+    return TreeRanker([file.read_text(encoding="utf-8") for file in sorted(folder.glob(_TREES))])

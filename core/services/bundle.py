@@ -1,7 +1,7 @@
 """Everything of one artifact version that serving needs: loaded once, swapped whole, immutable but for `current`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from core.services.corrections import KnownWords
 from core.services.current_products import CurrentProducts
 from core.text.correct import Corrector
 from core.text.embedding import Encoder
+from core.text.synonyms import Synonyms, load_synonyms
 from core.text.vocabulary import Vocabulary
 
 SHORTLIST_WORDS = 1_500
@@ -81,8 +82,10 @@ class Bundle:
         return self.current.best(text, limit)
 
 
-def load_bundle(artifacts: Path, embedding_model: str | None = None, version: str | None = None) -> Bundle:
-    """The named version in `artifacts`, or else the current one.
+def load_bundle(
+    artifacts: Path, embedding_model: str | None = None, version: str | None = None, synonyms: Path | None = None
+) -> Bundle:
+    """The named version in `artifacts`, or else the current one, with the shop's file of `synonyms`.
 
     Raises ArtifactError, with one line that says what is wrong, for a version that is absent, altered, inconsistent,
     or embedded with another model than `embedding_model`.
@@ -90,7 +93,7 @@ def load_bundle(artifacts: Path, embedding_model: str | None = None, version: st
     threadpool_limits(1, user_api="blas")  # products are small and requests run side by side: splitting one costs more
     folder = open_version(artifacts, version) if version else open_current(artifacts)
     try:
-        return _load(folder, embedding_model)
+        return _load(folder, embedding_model, load_synonyms(synonyms) if synonyms else Synonyms())
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise ArtifactError(f"artifact {folder.version} is inconsistent: {error}") from error
 
@@ -99,17 +102,17 @@ def load_prepared(folder: Path, embedding_model: str) -> Bundle:
     """What a training has written so far, before it becomes a version."""
     files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     manifest = {"version": "prepared", "embedding_model": embedding_model, "files": files}
-    return _load(ArtifactFolder(folder, manifest), embedding_model)
+    return _load(ArtifactFolder(folder, manifest), embedding_model, Synonyms())
 
 
-def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
+def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonyms) -> Bundle:
     vocabulary = Vocabulary.from_dict(folder.json("vocabulary.json"))
     categories = folder.json("categories.json")
     counts = np.load(folder.path / "category_words.npy")
     if counts.shape != (len(vocabulary.words), vocabulary.categories):
         raise ArtifactError(f"artifact {folder.version}: category counts do not fit the vocabulary")
     listed = shortlists(counts, SHORTLIST_WORDS)
-    products = _products(folder) if folder.has(f"{PRODUCTS}/ids.json") else None
+    products = _products(folder, synonyms) if folder.has(f"{PRODUCTS}/ids.json") else None
     known = _known_words(vocabulary, products)
     return Bundle(
         version=folder.version,
@@ -132,9 +135,10 @@ def _load(folder: ArtifactFolder, embedding_model: str | None) -> Bundle:
     )
 
 
-def _products(folder: ArtifactFolder) -> ProductIndex:
+def _products(folder: ArtifactFolder, synonyms: Synonyms) -> ProductIndex:
     ranking = folder.path / RANKING if folder.has(f"{RANKING}/ranker.json") else None
-    return load_products(folder.path / PRODUCTS, np.load(folder.path / "product_categories.npy"), ranking)
+    index = load_products(folder.path / PRODUCTS, np.load(folder.path / "product_categories.npy"), ranking)
+    return replace(index, synonyms=synonyms)
 
 
 def _stock(folder: ArtifactFolder, products: ProductIndex, categories: int) -> tuple[float, ...]:

@@ -21,8 +21,8 @@ from training.ranking.judged import BEST_GRADE, LEAST_GRADE, Grades
 
 CLICKS = (Action.CLICK, Action.VIEW, Action.ADD_TO_CART, Action.PURCHASE)
 _RANKS = 50  # further down all are looked at alike
-_ROUNDS = 60
-_PRIOR_SHOWN, _PRIOR_CLICKED = 4.0, 0.4  # what a pair counts as having, so that one click is no certainty
+_ROUNDS = 300
+_PRIOR_LOOKS, _PRIOR_LIKED = 2.0, 0.2  # what a pair counts as having, so that one click is no certainty
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,16 +46,18 @@ def appeal(shown: Sequence[Impression]) -> Appeal:
     clicked = np.array([one.clicked for one in shown], np.float64)
     times = np.bincount(rank, minlength=_RANKS)
     pair_times = np.bincount(pair, minlength=len(number))
-    seen, appealing = np.ones(_RANKS), np.full(len(number), 0.1)
+    seen, appealing = 1 / np.arange(1.0, _RANKS + 1), np.full(len(number), 0.1)
     for _ in range(_ROUNDS):
         both = seen[rank] * appealing[pair]
         missed = np.maximum(1 - both, 1e-9)
         looked = clicked + (1 - clicked) * seen[rank] * (1 - appealing[pair]) / missed
         liked = clicked + (1 - clicked) * appealing[pair] * (1 - seen[rank]) / missed
         seen = np.bincount(rank, looked, _RANKS) / np.maximum(times, 1)
-        seen = np.where(times > 0, seen / max(float(seen[0]), 1e-9), seen)
-        seen = np.clip(seen, 1e-3, 1)
-        appealing = (np.bincount(pair, liked, len(number)) + _PRIOR_CLICKED) / (pair_times + _PRIOR_SHOWN)
+        appealing = np.bincount(pair, liked, len(number)) / pair_times
+        first = max(float(seen[0]), 1e-9)  # only the product of the two is observed: the first rank is always seen
+        seen, appealing = np.clip(seen / first, 1e-3, 1), np.clip(appealing * first, 0, 1 - 1e-6)
+    looks = np.bincount(pair, seen[rank], len(number))
+    appealing = (appealing * looks + _PRIOR_LIKED) / (looks + _PRIOR_LOOKS)
     return Appeal(seen, tuple(number), appealing)
 
 
