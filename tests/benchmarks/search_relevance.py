@@ -31,8 +31,10 @@ from core.artifacts import open_current
 from core.domain import Product
 from core.evaluation.metrics import bootstrap_interval
 from core.importing.catalog import products, read_catalog
+from core.retrieval.products import ProductIndex
 from core.services.bundle import Bundle, load_bundle
-from tests.benchmarks.search_peers import MILLI_RESULTS, Peer, made
+from tests.benchmarks.search_engines import MILLI_RESULTS
+from tests.benchmarks.search_peers import Peer, made
 from tests.benchmarks.search_variants import Ours, ablations, without_judgments
 from training.evaluation.search import RankingMetrics, sampled
 from training.progress import Steps
@@ -78,7 +80,8 @@ def main() -> int:
     threadpool_limits(1)
     with steps.step("Loading"):
         bundle, folder = load_bundle(options.home / "artifacts"), open_current(options.home / "artifacts")
-        plain, listed = without_judgments(bundle, folder), in_order(bundle, options.catalog)
+        assert bundle.products is not None
+        plain, listed = without_judgments(bundle, folder), in_order(bundle.products, options.catalog)
         grades = read_judgments(options.judgments)
     queries = sampled(grades, options.limit)
     rows: dict[str, Row] = {}
@@ -108,13 +111,12 @@ def main() -> int:
     return 0
 
 
-def in_order(bundle: Bundle, catalog: Path) -> list[Product]:
+def in_order(index: ProductIndex, catalog: Path) -> list[Product]:
     """The products of the file in the order of the index. Exits where the home was prepared from another one."""
-    assert bundle.products is not None
     by_id = {product.product_id: product for product in products(read_catalog(catalog)[0])}
-    if set(by_id) != set(bundle.products.ids):
+    if set(by_id) != set(index.ids):
         raise SystemExit(f"the home was prepared from another catalogue than {catalog}")
-    return [by_id[product_id] for product_id in bundle.products.ids]
+    return [by_id[product_id] for product_id in index.ids]
 
 
 def measured(name: str, system: Peer, queries: Sequence[str], grades: Grades, bundle: Bundle) -> Row:

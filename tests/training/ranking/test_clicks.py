@@ -39,7 +39,7 @@ def test_what_is_liked_is_told_from_what_stood_on_top() -> None:
     assert liked == pytest.approx(LIKED, abs=0.07)
     grades = graded(found, frozenset((one.query, one.product_id) for one in shown if one.clicked))
     right = [max(judged, key=lambda product: judged[product]) in ("p9", "p8") for judged in grades.values()]
-    assert np.mean(right) > 0.9
+    assert np.mean(right) > 0.8
     clicks = {one.query: [0] * 10 for one in shown}
     for one in shown:
         clicks[one.query][int(one.product_id[1:])] += one.clicked
