@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
+from api.embedded_search import EmbeddedSearch
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
@@ -118,6 +119,7 @@ async def _start(
         replies=FinishedReplies(),
         gate=gate,
         threads=threads,
+        product_search=EmbeddedSearch(lambda: state.models.search, threads),
         rules=rules,
         search_rules=search_rules,
         catalog=catalog,

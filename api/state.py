@@ -18,6 +18,7 @@ from api.session_context import SessionContext
 from api.trending import Trending
 from config.settings import Settings
 from core.domain import SearchQuery, SearchReply, SuggestQuery, SuggestReply
+from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
 from database.connection import Database
 from database.writer import EventWriter
@@ -69,6 +70,7 @@ class AppState:
     replies: FinishedReplies
     gate: Gate
     threads: InferenceThreads
+    product_search: ProductSearch
     rules: RulesFollower
     search_rules: SearchRulesFollower
     catalog: CatalogFollower

@@ -106,6 +106,15 @@ def _pointed(artifacts: Path, name: str) -> str | None:
         return None
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """`target` with the content of `source`: a link where the file system has them, since versions never change."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def versions(artifacts: Path) -> list[str]:
     """The names of the versions that are there, the oldest first: they begin with the time of their making."""
     if not artifacts.is_dir():

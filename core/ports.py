@@ -1,6 +1,8 @@
-"""The few interfaces behind which two implementations stand."""
+"""The few interfaces behind which two implementations stand, or can stand."""
 
 from typing import Protocol
+
+from core.domain import SearchQuery, SearchReply
 
 
 class CandidateCache(Protocol):
@@ -14,3 +16,14 @@ class CandidateCache(Protocol):
     async def put(self, key: str, value: bytes, ttl_seconds: float) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class ProductSearch(Protocol):
+    """Products for a query: the embedded index of this process, or a remote one.
+
+    The result set, and with it totals, facets and pages, is what `core.retrieval.products` defines.
+    """
+
+    async def search(self, query: SearchQuery) -> SearchReply:
+        """Raises NoCatalogError without a catalogue, OverloadedError where too many wait."""
+        ...

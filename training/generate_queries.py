@@ -95,7 +95,7 @@ def publish_generated(home: Path, plan: GenerationPlan, steps: Steps, workers: i
         # Links where the file system has them: a version's files are never written to.
         for file in current.manifest["files"]:
             if not file.startswith(f"{COMPLETIONS}/"):
-                _link_or_copy(current.path / file, prepared / file)
+                artifacts.link_or_copy(current.path / file, prepared / file)
         save_completions(build_completions(completions(current.path, known, generated)), prepared / COMPLETIONS)
     version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
     counts = {**current.manifest["counts"], "generated": len(generated)}
@@ -107,14 +107,6 @@ def publish_generated(home: Path, plan: GenerationPlan, steps: Steps, workers: i
         artifacts.remove_old(home / "artifacts")
     shutil.rmtree(work)
     return version
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 if __name__ == "__main__":

@@ -48,11 +48,11 @@ async def search(
         request_id=request_id,
         page_of=body.request_id,
     )
-    models = state.models
-    reply = await state.threads.run(partial(models.search, query))
+    version = state.models.version
+    reply = await state.product_search.search(query)
     known = await products_by_id(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search", reply.stage_ms)
-    _log_list(state, models.version, request_id, caller, query, reply)
+    _log_list(state, version, request_id, caller, query, reply)
     if query.offset == 0 and reply.total_results > 0:
         _record_completed_query(state, request_id, caller, query.text)
     said = {

@@ -1,6 +1,5 @@
 """A ranker joins a version: the same files with a folder `ranking`, under a new name."""
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,8 +25,7 @@ def publish_ranker(home: Path, version: ArtifactFolder, learnt: Learnt, facts: M
     shutil.rmtree(work, ignore_errors=True)
     for name in version.manifest["files"]:
         if not name.startswith(f"{RANKING}/"):
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            _link(version.path / name, work / name)
+            artifacts.link_or_copy(version.path / name, work / name)
     save_adapted(learnt.adapter, learnt.index.dense, work / RANKING)
     save_trees(learnt.trees, {**facts, "figures": dict(learnt.figures)}, work / RANKING)
     kept = {name: fact for name, fact in version.manifest.items() if name not in _OF_THE_MANIFEST}
@@ -50,10 +48,3 @@ def carry_over(previous: Path, prepared: Path, titles: Sequence[str], vectors: F
     save_adapted(adapter, build_dense(adapted), prepared / RANKING)
     copy_trees(ranking, prepared / RANKING)
     return True
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copy2(source, target)
