@@ -30,10 +30,10 @@ IntArray = npt.NDArray[np.int32]
 
 ENOUGH = 100  # products that hold every part: some pages of them, and no other is needed
 COVERAGE_FLOOR = 0.4  # otherwise a product that holds this share of the query's idf is a result
-SIMILARITY_FLOOR = 0.45  # and so is one whose title is this near in meaning, by the encoder's own vectors
+SIMILARITY_FLOOR = 0.36  # and so is one whose title is this near in meaning, by the encoder's own vectors
 NEAREST = 200  # in meaning, at most
 _FEW = 20  # nearest ones where nothing is near enough
-_UNRELATED = 0.35  # below this cosine a title has nothing to do with a query
+_UNRELATED = 0.33  # below this cosine a title has nothing to do with a query
 _BEGINNING = 4  # characters of a model number that stand for the whole
 _COMPLETIONS = 20
 _COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part

@@ -39,8 +39,7 @@ from core.text.terms import asked_terms
 from tests.benchmarks.many_products import many_products, many_vectors, origins
 from tests.benchmarks.search_engines import Tantivy
 from tests.benchmarks.search_latency import distinct_queries
-from tests.benchmarks.search_peers import text_of
-from tests.benchmarks.search_relevance import in_order
+from tests.benchmarks.search_peers import in_order, text_of
 from training.progress import Steps
 
 T = TypeVar("T")

@@ -15,12 +15,15 @@ import numpy.typing as npt
 import Stemmer
 
 from core.domain import Product
+from core.importing.catalog import products, read_catalog
+from core.retrieval.products import ProductIndex
 from core.text.embedding import Encoder
 from core.text.normalize import normalize
 from tests.benchmarks.search_engines import Fts5, Milli, Tantivy
 
 FloatArray = npt.NDArray[np.float32]
 
+NAMES = ("bm25s", "tantivy", "FTS5", "milli", "MiniLM", "RRF")
 _RRF_K, _RRF_DEPTH = 60, 1_000  # Cormack, Clarke & Büttcher 2009
 
 
@@ -119,6 +122,14 @@ class Fused(Scored):
         return summed
 
 
+def in_order(index: ProductIndex, catalog: Path) -> list[Product]:
+    """The products of the file in the order of the index. Exits where the home was prepared from another one."""
+    by_id = {product.product_id: product for product in products(read_catalog(catalog)[0])}
+    if set(by_id) != set(index.ids):
+        raise SystemExit(f"the home was prepared from another catalogue than {catalog}")
+    return [by_id[product_id] for product_id in index.ids]
+
+
 def text_of(product: Product) -> str:
     """Everything that can be searched, in one text."""
     parts = [product.title, product.brand, product.category, *product.attributes.values(), product.description]
@@ -137,14 +148,14 @@ def best_rows(scores: FloatArray, limit: int) -> npt.NDArray[np.intp]:
 
 
 def made(
-    products: Sequence[Product], vectors: FloatArray, encoder: Encoder, folder: Path, skip: Sequence[str],
+    listed: Sequence[Product], vectors: FloatArray, encoder: Encoder, folder: Path, skip: Sequence[str],
     say: Callable[[str], None],
 ) -> dict[str, Peer]:  # fmt: skip
     """The peers, as far as they are installed (tests/requirements-benchmarks.txt) and not in `skip`, by name.
 
     `vectors` `(P, D)`: the titles' own; `folder`: where milli keeps its files.
     """
-    ids, texts = [product.product_id for product in products], [text_of(product) for product in products]
+    ids, texts = [product.product_id for product in listed], [text_of(product) for product in listed]
     ways: dict[str, Callable[[], Peer]] = {
         "bm25s": lambda: Bm25s(ids, texts),
         "tantivy": lambda: Tantivy(ids, texts),
@@ -152,16 +163,15 @@ def made(
         "milli": lambda: Milli(ids, texts, folder),
         "MiniLM": lambda: Vectors(ids, vectors, encoder),
     }
-    left_out = {name.lower() for name in skip}
     found: dict[str, Peer] = {}
     for name, make in ways.items():
-        if name.lower() in left_out:
+        if name in skip:
             continue
         try:
             found[name] = make()
         except ImportError as error:
             say(f"{name} is left out: {error}")
     parts = [part for name in ("bm25s", "MiniLM") if isinstance(part := found.get(name), Scored)]
-    if len(parts) == 2 and "rrf" not in left_out:
+    if len(parts) == 2 and "RRF" not in skip:
         found["RRF"] = Fused(parts)
     return found

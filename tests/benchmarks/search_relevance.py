@@ -28,14 +28,11 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from core.artifacts import open_current
-from core.domain import Product
 from core.evaluation.metrics import bootstrap_interval
-from core.importing.catalog import products, read_catalog
-from core.retrieval.products import ProductIndex
 from core.services.bundle import Bundle, load_bundle
 from tests.benchmarks.search_engines import MILLI_RESULTS
-from tests.benchmarks.search_peers import Peer, made
-from tests.benchmarks.search_variants import Ours, ablations, without_judgments
+from tests.benchmarks.search_peers import NAMES, Peer, in_order, made
+from tests.benchmarks.search_variants import FORMULA_ONLY, Ours, ablations, without_judgments
 from training.evaluation.search import RankingMetrics, sampled
 from training.progress import Steps
 from training.ranking.judged import Grades, read_judgments
@@ -71,7 +68,7 @@ def main() -> int:
     parser.add_argument("--catalog", type=Path, required=True, metavar="FILE", help="what it was prepared from")
     parser.add_argument("--judgments", type=Path, required=True, metavar="FILE", help="query, product_id, relevance")
     parser.add_argument("--limit", type=int, default=1_000, metavar="N", help="queries that are measured")
-    parser.add_argument("--skip", nargs="*", default=[], metavar="NAME", help="peers that are left out")
+    parser.add_argument("--skip", nargs="*", default=[], choices=NAMES, help="peers that are left out")
     parser.add_argument("--ablation", action="store_true", help="also ours as served without one part each")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -98,8 +95,13 @@ def main() -> int:
     without = {name: measured(name, ours, queries, grades, bundle) for name, ours in taken}
     chance = by_chance(queries, grades, bundle)
     title = f"{options.judgments.name}, {len(queries)} queries of {len(grades)}, version {bundle.version}"
+    title = f"{title}; {len(queries) - len(rows[SERVED].metrics.whole)} without an answer that gains"
     _print(console, f"{title}, ranker: {bundle.ranker.name}", rows, chance)
     differences = _differences(console, "as served − other", rows[SERVED], rows | {SERVED: None})
+    if FORMULA_ONLY in without:
+        differences["adapter"] = _differences(
+            console, "formula with the adapter − other", without[FORMULA_ONLY], {PLAIN: rows[PLAIN]}
+        )[PLAIN]
     if without:
         _print(console, "as served, without one part each", {SERVED: rows[SERVED], **without}, None)
         differences |= _differences(console, "as served − without a part", rows[SERVED], without)
@@ -109,14 +111,6 @@ def main() -> int:
         result["systems"]["random order"] = {"nDCG@10, judged only": float(np.mean(chance.judged))}
         options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
     return 0
-
-
-def in_order(index: ProductIndex, catalog: Path) -> list[Product]:
-    """The products of the file in the order of the index. Exits where the home was prepared from another one."""
-    by_id = {product.product_id: product for product in products(read_catalog(catalog)[0])}
-    if set(by_id) != set(index.ids):
-        raise SystemExit(f"the home was prepared from another catalogue than {catalog}")
-    return [by_id[product_id] for product_id in index.ids]
 
 
 def measured(name: str, system: Peer, queries: Sequence[str], grades: Grades, bundle: Bundle) -> Row:

@@ -27,6 +27,8 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 T = TypeVar("T")
 
+FORMULA_ONLY = "formula for trees"
+
 
 class Ours:
     """A service of its own, so that nothing was asked before. See `search_peers.Peer`."""
@@ -58,12 +60,16 @@ def without_judgments(bundle: Bundle, folder: ArtifactFolder) -> Bundle:
 
 
 def ablations(bundle: Bundle, products: Sequence[Product]) -> Iterator[tuple[str, Ours]]:
-    """Ours as served without one part each; `products` are those of the index, in its order."""
+    """Ours as served without one part each; `products` are those of the index, in its order.
+
+    The trees know no vectors but the adapter's: without it there is the formula (`without_judgments`), to be compared
+    with `FORMULA_ONLY`.
+    """
     index = bundle.products
     assert index is not None
     yield "no spelling", Ours(bundle, AsTyped(index.lexical, {}))
     if isinstance(bundle.ranker, TreeRanker):
-        yield "formula for trees", Ours(replace(bundle, ranker=FormulaRanker()))
+        yield FORMULA_ONLY, Ours(replace(bundle, ranker=FormulaRanker()))
         yield "trees without formula", Ours(replace(bundle, ranker=TreesAlone(bundle.ranker)))
     dense = _as(WithoutNearest, index.dense)
     yield "no dense candidates", Ours(replace(bundle, products=replace(index, dense=dense)))

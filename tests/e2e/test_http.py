@@ -85,7 +85,7 @@ def test_autosuggest(client: httpx.Client) -> None:
 def test_search_and_its_later_pages(client: httpx.Client) -> None:
     first = answer(post(client, "/search", query="black", max_results=10, explain=True))
     assert {"products", "total_results", "personalized", "response_time_ms", "session_id", "request_id"} <= set(first)
-    assert set(first["facets"]) == {"category", "brand", "price", "rating"}
+    assert set(first["facets"]) == {"category", "brand", "price", "rating", "in_stock", "attributes"}
     for product in first["products"]:
         assert {"product_id", "title", "brand", "category", "price", "rating", "image_url", "score"} <= set(product)
         assert product["explain"]

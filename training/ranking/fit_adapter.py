@@ -27,7 +27,7 @@ _START = 0.02  # standard deviation of the term vectors at the start
 _SEEN = 3  # times that a term must stand in titles, or a third of it in queries, to get a vector
 _MOST_TERMS = 60_000  # with a vector of their own, the most frequent ones: 90 MB
 _QUERY_TERMS, _TITLE_TERMS = 12, 24
-_FLOOR_QUANTILE = 0.05  # of the answers: so many are less similar to their query than the floor
+_FLOOR_QUANTILE = 0.005  # of the answers: so many are less similar to their query than the floor
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from core.ranking.ranker import load_ranker
 from core.retrieval.adapter import load_adapter
 from core.retrieval.storage import build_products, load_products, save_products
 from core.services.bundle import PRODUCTS, RANKING
+from tests.trained_shop import TrainedShop
+from training import train_ranker
 from training.ranking.judged import in_catalogue, on_scale, read_judgments
 from training.ranking.learn import LEAST_QUERIES, Learner, Learnt
 from training.ranking.publish import carry_over, publish_ranker
@@ -102,3 +104,14 @@ def test_judgments_on_another_scale(tmp_path: Path) -> None:
     file.write_text("query,count\nred lamp,3\n")
     with pytest.raises(InputFileError, match="no relevance column"):
         read_judgments(file)
+
+
+def test_the_command_refuses_too_little_and_publishes_nothing(
+    trained_shop: TrainedShop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = artifacts.versions(Path(trained_shop.home) / "artifacts")
+    judged = tmp_path / "judged.csv"
+    judged.write_text("query,product_id,relevance\nred shoes,P100000,3\nred shoes,P100001,1\n")
+    assert train_ranker.main(["--home", str(trained_shop.home), "--judgments", str(judged)]) == 1
+    assert "too few to learn a ranker from" in capsys.readouterr().out
+    assert artifacts.versions(Path(trained_shop.home) / "artifacts") == before
