@@ -18,9 +18,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -42,7 +42,6 @@ from tests.benchmarks.search_latency import distinct_queries
 from tests.benchmarks.search_peers import in_order, text_of
 from training.progress import Steps
 
-T = TypeVar("T")
 Figures = dict[str, float]
 
 _WARM_UP, _TIMED, _COMPARED = 100, 300, 100  # queries
@@ -59,23 +58,29 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     console = Console(highlight=False)
+    figures: Figures = {}
     with tempfile.TemporaryDirectory() as place:
         arguments = (options.home, options.catalog, options.products, Path(place))
-        figures = _apart(_build, *arguments)
-        figures |= _apart(_serve, *arguments, distinct_queries(options.queries))
-    table = Table("measured", "value", title=f"{options.products:,} products")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,.3f}" if value < 10 else f"{value:,.1f}")
-    console.print(table)
+        for part in (partial(_build, *arguments), partial(_serve, *arguments, distinct_queries(options.queries))):
+            found = _apart(part)
+            figures |= found
+            console.print(_table(found, f"{options.products:,} products"))
     if options.json:
         options.json.write_text(json.dumps({"products": options.products, **figures}, indent=1), encoding="utf-8")
     return 0
 
 
-def _apart(work: Callable[..., T], *arguments: object) -> T:
+def _apart(work: Callable[[], Figures]) -> Figures:
     """What `work` returns, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
+        return pool.submit(work).result()
+
+
+def _table(figures: Figures, title: str) -> Table:
+    table = Table("measured", "value", title=title)
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,.3f}" if value < 10 else f"{value:,.1f}")
+    return table
 
 
 def _build(home: Path, catalog: Path, count: int, place: Path) -> Figures:

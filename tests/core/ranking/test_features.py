@@ -106,3 +106,10 @@ def test_business_signals_are_bounded_and_backed() -> None:
     added = business.addition(INDEX.columns, np.arange(4, dtype=np.int32), now=0.0)
     assert (np.abs(added) <= LIMIT).all()
     assert added[0] > added[1] >= added[3] > added[2]  # two hundred ratings, one, none; sold out
+
+
+def test_no_candidates_have_no_features() -> None:
+    asked = question(INDEX, ["unicorn"], ["unicorn"])
+    none = np.zeros(0, np.int32)
+    nothing = np.zeros(0, np.float32)
+    assert features(candidates(INDEX, asked, VECTORS[0], none, nothing, nothing)).shape == (0, len(FEATURES))

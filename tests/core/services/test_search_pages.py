@@ -132,3 +132,9 @@ def test_a_long_query_of_strange_words_finds_nothing_or_the_nearest(search: Sear
     for text in ("zzzq", "zzzq " * 60, "9" * 400, "a"):
         reply = search.search(SearchQuery(text, explain=True))
         assert reply.total_results == 0 or reply.relaxed or reply.corrected_query or text == "a"
+
+
+@pytest.mark.parametrize("text", ["日本語", "xxqq zzkk"])
+def test_what_matches_nothing_is_an_answer_too(search: SearchService, text: str) -> None:
+    reply = search.search(SearchQuery(text, explain=True))
+    assert len(reply.hits) == min(reply.total_results, 20)
