@@ -1,12 +1,13 @@
 """/admin/products: the catalogue, changed while it is served."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from api.schemas.base import CategoryText, Count, Finite, Flag, ItemIdText, RequestBody, ResponseBody
+from api.schemas.base import CategoryText, Count, Finite, Flag, ItemIdText, RequestBody, ResponseBody, UtcTime
+from api.schemas.products import ProductFacts
 from api.schemas.search import AttributeName
 from core.domain import Product
 from core.text.normalize import normalize
@@ -21,12 +22,6 @@ DescriptionText = Annotated[str, StringConstraints(max_length=20_000, pattern=_N
 CurrencyText = Annotated[str, StringConstraints(max_length=16, pattern=_NO_NUL)]
 UrlText = Annotated[str, StringConstraints(max_length=2_000, pattern=_NO_NUL)]
 AttributeText = Annotated[str, StringConstraints(max_length=1_000, pattern=_NO_NUL)]
-
-
-def _is_text(value: object) -> object:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("give the time as text, such as 2025-01-31T12:00:00Z")
-    return value
 
 
 class ProductValues(RequestBody):
@@ -63,9 +58,7 @@ class ProductBody(ProductValues):
     category: CategoryText | None = None
     currency: CurrencyText | None = Field(default=None, description="symbol or code, as it is shown: `$`, `EUR`")
     image_url: UrlText | None = None
-    created_at: Annotated[datetime, BeforeValidator(_is_text)] | None = Field(
-        default=None, description="when the shop took it up; without a zone it is UTC"
-    )
+    created_at: UtcTime | None = Field(default=None, description="when the shop took it up; without a zone it is UTC")
     attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=200)] = Field(
         default_factory=dict, description="further values by name, to search and to filter by"
     )
@@ -76,16 +69,6 @@ class ProductBody(ProductValues):
         if not normalize(value):
             raise ValueError("holds no word")
         return " ".join(value.split())
-
-    @field_validator("created_at")
-    @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("no such time in UTC") from None
 
     def product(self, product_id: str) -> Product:
         """The product with this id; blank texts count as not given."""
@@ -124,18 +107,10 @@ class ChangesRequest(RequestBody):
         return self
 
 
-class ProductResponse(ResponseBody):
-    product_id: str
-    title: str
+class ProductResponse(ProductFacts):
+    """All of it."""
+
     description: str | None
-    brand: str | None
-    category: str | None
-    price: float | None
-    currency: str | None
-    rating: float | None = Field(description="0–5")
-    rating_count: int | None
-    image_url: str | None
-    in_stock: bool | None
     created_at: datetime | None
     attributes: Mapping[str, str]
 

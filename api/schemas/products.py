@@ -7,8 +7,8 @@ from pydantic import Field
 from api.schemas.base import ResponseBody
 
 
-class ProductCard(ResponseBody):
-    """What a storefront needs to draw one product."""
+class ProductFacts(ResponseBody):
+    """What the catalogue says of one product."""
 
     product_id: str
     title: str
@@ -20,5 +20,10 @@ class ProductCard(ResponseBody):
     rating_count: int | None
     image_url: str | None
     in_stock: bool | None
+
+
+class ProductCard(ProductFacts):
+    """What a storefront needs to draw one product."""
+
     score: float | None = Field(default=None, description="relevance in [0, 1]; absent below a suggestion")
     explain: Mapping[str, float] | None = None

@@ -17,6 +17,8 @@ from core.ranking.features import FEATURES
 
 FloatArray = npt.NDArray[np.float32]
 
+FORMULA_SHARE = 0.25  # of the formula beside the trees; see LOG.md
+_FUSED = FEATURES.index("fused")
 _TREES, _FACTS = "trees-*.txt", "ranker.json"
 
 
@@ -31,31 +33,20 @@ class Ranker(Protocol):
 
 
 class FormulaRanker:
-    """A weighted sum of a few features, all of them shares. The sound choice where nothing was judged or clicked."""
+    """BM25 and cosine, fused (`core.ranking.features.fused`). The sound choice where nothing was judged or clicked."""
 
     name = "formula"
 
-    def __init__(self, weights: dict[str, float] | None = None) -> None:
-        weights = weights or FORMULA
-        self._columns = [FEATURES.index(name) for name in weights]
-        self._weights = np.array(list(weights.values()), np.float32)
-        self._total = float(self._weights[self._weights > 0].sum())
-
     def score(self, features: FloatArray) -> FloatArray:
-        summed: FloatArray = np.clip(features[:, self._columns] @ self._weights / self._total, 0, 1)
-        return summed
-
-
-FORMULA = {"fused": 1.0}
-FORMULA_SHARE = 0.25  # of the formula beside the trees; see LOG.md
-_FUSED = FEATURES.index("fused")
+        fused: FloatArray = np.clip(features[:, _FUSED], 0, 1)
+        return fused
 
 
 class TreeRanker:
-    """LambdaMART, held down by the formula: both in standard deviations of the query's candidates, then summed.
+    """LambdaMART and a share of the formula: both in standard deviations of the query's candidates, then summed.
 
-    The sum is squeezed into (0, 1) by the logistic function, which keeps its order. On judged data it is above either
-    of the two, and where the trees know little (a new part of the catalogue) the formula still leads.
+    The sum is squeezed into (0, 1) by the logistic function, which keeps its order. On the judged data at hand the
+    trees alone are as good; the formula is there for what they have not seen, which has not been measured.
     """
 
     name = "trees"
@@ -99,6 +90,11 @@ def copy_trees(source: Path, target: Path) -> None:
     """The ranker in the folder `source` for the version in `target`, unchanged."""
     for file in (*source.glob(_TREES), source / _FACTS):
         shutil.copy2(file, target / file.name)
+
+
+def has_ranker(folder: Path) -> bool:
+    """Whether `save_trees` wrote one there."""
+    return (folder / _FACTS).is_file()
 
 
 def load_ranker(folder: Path) -> Ranker:

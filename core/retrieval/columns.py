@@ -19,6 +19,7 @@ _ATTRIBUTE_SHARE = 0.2  # of the matched products that must have an attribute fo
 _RATING_STEPS = (4.0, 3.0, 2.0, 1.0)
 _PRICE_RANGES = 5
 UNKNOWN_STOCK = -1
+ATTRIBUTE = "attributes."  # before the name of an attribute, where fields are named
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,14 @@ class ProductColumns:
             masks["in_stock"] = self.in_stock == int(filters.in_stock)
         for name, values in filters.attributes.items():
             coded = self.attributes.get(name)
-            masks[f"attributes.{name}"] = _any_of(coded, values) if coded else np.zeros(len(self), np.bool_)
+            masks[ATTRIBUTE + name] = _any_of(coded, values) if coded else np.zeros(len(self), np.bool_)
         return masks
+
+    def field(self, name: str) -> Coded | None:
+        """The column `category`, `brand` or `attributes.NAME`; None where the catalogue has none of that name."""
+        if name.startswith(ATTRIBUTE):
+            return self.attributes.get(name.removeprefix(ATTRIBUTE))
+        return {"category": self.category, "brand": self.brand}.get(name)
 
     def counted_categories(self, rows: IntArray) -> tuple[FacetValue, ...]:
         """The shop's categories of `rows`, the most frequent first."""
@@ -117,7 +124,7 @@ class ProductColumns:
             having = int(np.count_nonzero(coded.codes[matched] >= 0))
             if not having or having < _ATTRIBUTE_SHARE * len(matched):
                 continue
-            counts = _value_counts(coded, under_others(f"attributes.{name}"))
+            counts = _value_counts(coded, under_others(ATTRIBUTE + name))
             if len(counts) > 1 and counts[0].count > 1:  # else each product has its own, or all the same
                 found.append((having, name, counts))
         found.sort(key=lambda one: (-one[0], one[1]))

@@ -51,7 +51,7 @@ class DenseIndex:
         rows, products = self._nearest_published(coded, limit)
         if len(self.live):
             near = self.live.astype(np.int32) @ coded.astype(np.int32)
-            best = _largest(near, limit)
+            best = largest(near, limit)
             rows = np.concatenate([rows, best.astype(np.int32) + np.int32(len(self.codes))])
             products = np.concatenate([products, near[best]])
         return rows, (products * factor).astype(np.float32)
@@ -96,7 +96,7 @@ class DenseIndex:
             rows = np.asarray(self.graph.search(coded, min(limit, len(self.codes))).keys, np.int32)
             return rows, self.codes[rows].astype(np.int32) @ coded.astype(np.int32)
         products = np.asarray(numkong.dots_packed(coded[None], self._packed))[0]
-        best = _largest(products, limit)
+        best = largest(products, limit)
         return best.astype(np.int32), products[best]
 
 
@@ -162,7 +162,7 @@ def _chunks(array: npt.NDArray[Any]) -> range:
     return range(0, len(array), _CHUNK)
 
 
-def _largest(values: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.intp]:
+def largest(values: npt.NDArray[Any], count: int) -> npt.NDArray[np.intp]:
     """Positions of the `count` largest values, in no order."""
     if len(values) <= count:
         return np.arange(len(values))

@@ -8,23 +8,21 @@ of the products that changed since; rows that were replaced or deleted are no lo
 A query is a sequence of `Asked`: a term that must be held, or one of its other forms (synonyms, whole model numbers).
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from core.text.terms import terms_of_normalized
 from core.text.units import unit_named
+from core.text.vocabulary import prefix_range
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 
 _NONE = np.zeros(0, np.int32)
-_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +91,6 @@ class LexicalIndex:
     def size(self) -> int:
         return self.base.size + (self.live.size if self.live else 0)
 
-    @cached_property
-    def _alive_rows(self) -> int:
-        return self.size if self.alive is None else int(self.alive.sum())
-
     def __contains__(self, term: str) -> bool:
         return term in self.base.ids or (self.live is not None and term in self.live.ids)
 
@@ -118,10 +112,8 @@ class LexicalIndex:
 
     def completed(self, beginning: str, limit: int) -> list[str]:
         """At most `limit` terms of the published products that begin with `beginning`, in order."""
-        vocabulary = self.base.vocabulary
-        low = bisect_left(vocabulary, beginning)
-        high = bisect_left(vocabulary, beginning + _LAST, low)
-        return list(vocabulary[low : min(high, low + limit)])
+        low, high = prefix_range(self.base.vocabulary, beginning)
+        return list(self.base.vocabulary[low : min(high, low + limit)])
 
     def score(self, asked: Sequence[Asked]) -> tuple[FloatArray, FloatArray]:
         """BM25 `(size,)` and coverage `(size,)`: the share of the query's idf that a product holds, in [0, 1].

@@ -1,8 +1,8 @@
 """The products of a shop as search sees them: one row each, in every array.
 
 The result set of a query is defined here, once, so that totals, facets and paging mean something: the products that
-hold every part of it lexically (where fewer than a page do, a good part of it by idf), and the nearest in meaning above
-a similarity floor. Where neither finds any, the few nearest there are.
+hold every part of it lexically (where fewer than `ENOUGH` do, a good part of it by idf), and the nearest in meaning
+above a similarity floor. Where neither finds any, the few nearest there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from core.domain import Product
 from core.retrieval.adapter import Adapter
 from core.retrieval.columns import ProductColumns
-from core.retrieval.dense import CodeArray, DenseIndex
+from core.retrieval.dense import CodeArray, DenseIndex, largest
 from core.retrieval.lexical import Asked, LexicalIndex
 from core.retrieval.lexical_build import live_segment
 from core.retrieval.overlay import Overlay
@@ -49,8 +49,6 @@ class Matches:
     coverage: FloatArray
     near: IntArray  # those of `rows` that are near in meaning
     holding_all: int  # products that hold every part
-    best_lexical: float  # BM25 of a product that held every part as well as any does
-    floor_met: bool  # False: nothing matches, these are the nearest there are
 
 
 @dataclass(frozen=True)
@@ -84,11 +82,6 @@ class ProductIndex:
     @cached_property
     def _rows(self) -> Mapping[str, int]:
         return {product_id: row for row, product_id in enumerate(self.ids)}
-
-    @property
-    def size(self) -> int:
-        """Rows, those included that are no longer alive."""
-        return self.lexical.size
 
     def asked(self, query_terms: Sequence[str]) -> tuple[Asked, ...]:
         """The parts of a query: its terms with their synonyms, and the model numbers that begin like a part of one."""
@@ -138,13 +131,11 @@ class ProductIndex:
         chosen = holding if holding_all >= ENOUGH else coverage >= COVERAGE_FLOOR
         chosen[near] = True
         rows = np.flatnonzero(chosen).astype(np.int32)
-        floor_met = bool(len(rows))
-        if not floor_met:  # nothing is near enough: the nearest there are, if they have anything to do with it
+        if not len(rows):  # nothing is near enough: the nearest there are, if they have anything to do with it
             related = int(np.count_nonzero(cosines >= _UNRELATED / SIMILARITY_FLOOR * floor))
             near = nearest[: min(related, _FEW)]
             rows = np.union1d(_largest(scores, _FEW), near).astype(np.int32)
-        best = self.lexical.best_score(asked)
-        return Matches(rows, scores[rows], coverage[rows], np.sort(near), holding_all, best, floor_met)
+        return Matches(rows, scores[rows], coverage[rows], np.sort(near), holding_all)
 
     def title_terms(self, rows: IntArray) -> TitleTerms:
         """Of `rows`, in their order."""
@@ -236,7 +227,5 @@ class _Joined(Sequence[str]):
 
 def _largest(values: FloatArray, count: int) -> npt.NDArray[np.intp]:
     """Positions of the `count` largest positive values, in no order."""
-    if not len(values):
-        return np.zeros(0, np.intp)
-    best = np.argpartition(-values, min(count, len(values)) - 1)[:count]
+    best = largest(values, count)
     return best[values[best] > 0]

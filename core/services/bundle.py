@@ -19,7 +19,7 @@ from core.language_model.decoder import Decoder
 from core.language_model.generate import QueryGenerator
 from core.language_model.next_words import NextWords
 from core.language_model.stored_corpus import CORPUS, load_lines
-from core.ranking.ranker import FormulaRanker, Ranker, load_ranker
+from core.ranking.ranker import FormulaRanker, Ranker, has_ranker, load_ranker
 from core.retrieval.completions import Completions
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import load_completions, load_products
@@ -112,7 +112,8 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
     if counts.shape != (len(vocabulary.words), vocabulary.categories):
         raise ArtifactError(f"artifact {folder.version}: category counts do not fit the vocabulary")
     listed = shortlists(counts, SHORTLIST_WORDS)
-    products = _products(folder, synonyms) if folder.has(f"{PRODUCTS}/ids.json") else None
+    ranking = folder.path / RANKING if has_ranker(folder.path / RANKING) else None
+    products = _products(folder, synonyms, ranking) if folder.has(f"{PRODUCTS}/ids.json") else None
     known = _known_words(vocabulary, products)
     return Bundle(
         version=folder.version,
@@ -130,13 +131,12 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
         blend=Blend.from_dict(folder.json(BLEND)),
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
-        ranker=load_ranker(folder.path / RANKING) if folder.has(f"{RANKING}/ranker.json") else FormulaRanker(),
+        ranker=load_ranker(ranking) if ranking else FormulaRanker(),
         stock=_stock(folder, products, vocabulary.categories) if products else (),
     )
 
 
-def _products(folder: ArtifactFolder, synonyms: Synonyms) -> ProductIndex:
-    ranking = folder.path / RANKING if folder.has(f"{RANKING}/ranker.json") else None
+def _products(folder: ArtifactFolder, synonyms: Synonyms, ranking: Path | None) -> ProductIndex:
     index = load_products(folder.path / PRODUCTS, np.load(folder.path / "product_categories.npy"), ranking)
     return replace(index, synonyms=synonyms)
 

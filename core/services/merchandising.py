@@ -8,8 +8,6 @@ import numpy.typing as npt
 from core.domain import Adjustment
 from core.retrieval.columns import Coded, FloatArray, IntArray, ProductColumns
 
-_ATTRIBUTE = "attributes."
-
 
 def adjustment(
     adjustments: Sequence[Adjustment], columns: ProductColumns, row_of: Callable[[str], int | None], rows: IntArray
@@ -25,7 +23,7 @@ def adjustment(
             if row is not None:
                 added[rows == row] += one.strength
         elif one.field is not None and one.value is not None:
-            coded = _field(columns, one.field)
+            coded = columns.field(one.field)
             if coded is not None:
                 added[_with_value(coded, one.value, rows)] += one.strength
     return np.clip(added, -1, 1)
@@ -51,12 +49,6 @@ def with_pins(order: IntArray, pins: Sequence[tuple[int, int]]) -> IntArray:
         placed += len(before) + 1
         taken += len(before)
     return np.concatenate([*pieces, rest[taken:]]).astype(order.dtype)
-
-
-def _field(columns: ProductColumns, name: str) -> Coded | None:
-    if name.startswith(_ATTRIBUTE):
-        return columns.attributes.get(name.removeprefix(_ATTRIBUTE))
-    return {"category": columns.category, "brand": columns.brand}.get(name)
 
 
 def _with_value(coded: Coded, value: str, rows: IntArray) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from core.domain import UnderstoodPart
-from core.retrieval.columns import Coded, FloatArray, IntArray, ProductColumns
+from core.retrieval.columns import FloatArray, IntArray, ProductColumns
 from core.text.query_wishes import Wish
 
 _NO_SHARES: Mapping[int, float] = MappingProxyType({})
@@ -34,7 +34,7 @@ class Preference:
             return np.asarray(np.clip(excellence, 0, 1), np.float32)
         if self.wish is not None:
             return _price_share(columns.price[rows], low=self.wish is Wish.LOW_PRICE)
-        coded = self._coded(columns)
+        coded = columns.field(self.column)
         if coded is None:
             return np.zeros(len(rows), np.float32)
         table = np.zeros(len(coded.values) + 1, np.float32)  # the last one stands for −1: no value
@@ -42,13 +42,6 @@ class Preference:
             if code < len(coded.values):
                 table[code] = share
         return table[coded.codes[rows]]
-
-    def _coded(self, columns: ProductColumns) -> Coded | None:
-        if self.column == "brand":
-            return columns.brand
-        if self.column == "category":
-            return columns.category
-        return columns.attributes.get(self.column.removeprefix("attributes."))
 
 
 def _price_share(prices: FloatArray, *, low: bool) -> FloatArray:

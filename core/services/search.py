@@ -19,7 +19,7 @@ from core.domain import AppliedRules, SearchHit, SearchQuery, SearchReply, SortO
 from core.errors import NoCatalogError
 from core.ranking.business import Business
 from core.ranking.candidates import Question, candidates, question, shortlist
-from core.ranking.features import features
+from core.ranking.features import FEATURES, features
 from core.retrieval.lexical import Asked
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
@@ -31,7 +31,23 @@ from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
 from core.text.terms import asked_terms, terms_of_normalized
 
+_EXPLAINED = ("lexical", "cosine")  # features that people understand
 _CACHED_VECTORS = 10_000  # 1.5 kB each: the query encoder is the dearest step of a search
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """The shortlist: `rows` `(R,)`, ascending, with their features `(R, F)`."""
+
+    rows: npt.NDArray[np.int32]
+    features: FloatArray
+
+    def explained(self, row: int) -> dict[str, float]:
+        """What speaks for a row, if it is one of them."""
+        at = int(np.searchsorted(self.rows, row))
+        if at == len(self.rows) or self.rows[at] != row:
+            return {}
+        return {name: float(self.features[at, FEATURES.index(name)]) for name in _EXPLAINED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,9 @@ class SearchService:
         if query.page_of is not None and (shown := self._shown.find(query.page_of, asked)) is not None:
             return _page(shown, query)
         started = time.perf_counter()
-        rules = query.rules(normalize(query.text)) if query.rules else AppliedRules()
-        read = self._read(query, index)
+        normal = normalize(query.text)
+        rules = query.rules(normal) if query.rules else AppliedRules()
+        read = self._read(query, normal, index)
         if read is None:
             nothing = index.columns.facets(np.zeros(0, np.int32), {})
             return SearchReply((), 0, nothing, {}, redirect=rules.redirect)
@@ -84,7 +101,7 @@ class SearchService:
         encoded_at = time.perf_counter()
         matches = index.match(read.question.asked, vector)
         matched_at = time.perf_counter()
-        relevance, explained = self._relevance(index, read.question, matches, vector)
+        relevance, ranked = self._relevance(index, read.question, matches, vector)
         ranked_at = time.perf_counter()
         masks = index.columns.masks(read.understood.filters)
         kept = np.ones(len(matches.rows), np.bool_)
@@ -116,7 +133,7 @@ class SearchService:
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
         page = _page(shown, query)
-        return replace(page, hits=_explained(page.hits, index, scores, explained)) if query.explain else page
+        return replace(page, hits=_explained(page.hits, index, scores, ranked)) if query.explain else page
 
     def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
         """Relevance in [0, 1] of products that are in the catalogue as answers to `text`, matches of it or not.
@@ -126,7 +143,7 @@ class SearchService:
         index, encoder = self._bundle.current.index, self._bundle.encoder
         if index is None or encoder is None:
             raise NoCatalogError("this shop was set up from queries alone: there are no products to search")
-        read = self._read(SearchQuery(text), index)
+        read = self._read(SearchQuery(text), normalize(text), index)
         wanted = {one: row for one in product_ids if (row := index.row_of(one)) is not None}
         if read is None:
             return dict.fromkeys(wanted, 0.0)
@@ -138,9 +155,8 @@ class SearchService:
         scores = self._bundle.ranker.score(features(found))
         return {one: float(scores[np.searchsorted(rows, row)]) for one, row in wanted.items()}
 
-    def _read(self, query: SearchQuery, index: ProductIndex) -> _Read | None:
-        """None for a query without any word."""
-        normal = normalize(query.text)
+    def _read(self, query: SearchQuery, normal: str, index: ProductIndex) -> _Read | None:
+        """`normal` is the query's normalised text. None for a query without any word."""
         understood = self._reader.read(query.text) if query.interpret else Understood(normal)
         understood = understood.beside(query.filters)
         if not understood.text:
@@ -152,8 +168,8 @@ class SearchService:
 
     def _relevance(
         self, index: ProductIndex, asked: Question, matches: Matches, vector: FloatArray
-    ) -> tuple[FloatArray, dict[int, dict[str, float]]]:
-        """Scores `(R,)` of the matches in [0, 1], and for the ranked ones the features that explain them, by row.
+    ) -> tuple[FloatArray, _Ranked]:
+        """Scores `(R,)` of the matches in [0, 1], and what those that are ranked were ranked by.
 
         The shortlist is ranked by all features; the rest follows it, by BM25.
         """
@@ -167,10 +183,7 @@ class SearchService:
             best = max(float(matches.lexical.max()), 1e-6)
             relevance = (np.float32(0.99) * ranked.min() * matches.lexical / np.float32(best)).astype(np.float32)
         relevance[at] = ranked
-        explained = {
-            int(row): {"lexical": float(table[n, 0]), "cosine": float(found.cosine[n])} for n, row in enumerate(rows)
-        }
-        return relevance, explained
+        return relevance, _Ranked(rows, table)
 
     def _vector(self, text: str, encoder: Encoder) -> FloatArray:
         with self._lock:
@@ -204,7 +217,7 @@ def _scores_of(scores: Scores, order: npt.NDArray[np.int32]) -> FloatArray:
 
 
 def _explained(
-    hits: Sequence[SearchHit], index: ProductIndex, scores: Scores, found: dict[int, dict[str, float]]
+    hits: Sequence[SearchHit], index: ProductIndex, scores: Scores, ranked: _Ranked
 ) -> tuple[SearchHit, ...]:
     explained = []
     for hit in hits:
@@ -215,7 +228,7 @@ def _explained(
             if at < len(scores.rows) and scores.rows[at] == row:
                 parts = {
                     "relevance": round(float(scores.relevance[at]), 6),
-                    **found.get(row, {}),
+                    **ranked.explained(row),
                     **scores.explained(at),
                 }
         explained.append(replace(hit, explain=parts))

@@ -21,6 +21,7 @@ from core.retrieval.storage import load_products
 from core.services.bundle import PRODUCTS, Bundle
 from core.services.search import SearchService
 from core.services.spelling import SearchSpeller, Spelled
+from core.text.normalize import normalize
 from core.text.synonyms import Synonyms
 
 FloatArray = npt.NDArray[np.float32]
@@ -47,7 +48,7 @@ class Ours:
     def finds_words(self, query: str) -> bool:
         """Whether a product holds even a part of the query, after spelling."""
         index = self._bundle.current.index
-        read = self._service._read(SearchQuery(query), index) if index is not None else None
+        read = self._service._read(SearchQuery(query), normalize(query), index) if index is not None else None
         return bool(read and index and index.lexical.score(read.question.asked)[0].any())
 
 

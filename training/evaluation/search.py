@@ -69,7 +69,7 @@ def sampled(grades: Mapping[str, Mapping[str, float]], limit: int) -> list[str]:
 
 
 def evaluate_search(bundle: Bundle, judgments: Path, limit: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """The figures of the served ranking, and nDCG@10 of BM25 alone and of the encoder's vectors alone.
+    """The figures of the served ranking, and nDCG@10 of BM25 alone and of vectors alone: those of the index.
 
     Raises InputFileError for a file without judged products, NoCatalogError without a catalogue.
     """
@@ -80,25 +80,23 @@ def evaluate_search(bundle: Bundle, judgments: Path, limit: int) -> tuple[dict[s
     service, index = SearchService(bundle), bundle.products
     served, lexical, dense = RankingMetrics(), RankingMetrics(), RankingMetrics()
     for query in track(queries, "searches"):
-        judged = [product for product in sorted(grades[query]) if index.row_of(product) is not None]
+        rows = {product: row for product in sorted(grades[query]) if (row := index.row_of(product)) is not None}
+        judged = list(rows)
         ranked = [hit.product_id for hit in service.search(SearchQuery(query, limit=_DEPTH)).hits]
         score = service.scores_of(query, judged)
         served.add(ranked, sorted(judged, key=lambda product: -score[product]), grades[query])
         scores = index.lexical.score(plain(terms(query)))[0]
         best = [int(row) for row in np.argsort(-scores, kind="stable")[:_DEPTH] if scores[row] > 0]
-        by_words = sorted(judged, key=lambda product: -scores[_row(bundle, product)])
+        by_words = sorted(judged, key=lambda product: -scores[rows[product]])
         lexical.add([index.ids[row] for row in best], by_words, grades[query])
         vector = bundle.encoder.encode([normalize(query)])[0]
-        cosines = index.dense.all() @ index.query_vector(vector, terms(query))
-        by_meaning = sorted(judged, key=lambda product: -cosines[_row(bundle, product)])
-        dense.add([index.ids[row] for row in np.argsort(-cosines)[:_DEPTH]], by_meaning, grades[query])
+        asked = index.query_vector(vector, terms(query))
+        near, cosines = index.dense.nearest(asked, _DEPTH)
+        own = index.dense.similarities(asked, np.array([rows[product] for product in judged], np.int32))
+        by_meaning = [judged[at] for at in np.argsort(-own, kind="stable")]
+        dense.add([index.ids[row] for row in near[np.argsort(-cosines)]], by_meaning, grades[query])
     return {
         **served.figures(),
         "nDCG@10, BM25 alone": lexical.figures()["nDCG@10"],
         "nDCG@10, vectors alone": dense.figures()["nDCG@10"],
     }, {"file": judgments.name, "queries": len(queries), "of": len(grades), "ranker": bundle.ranker.name}
-
-
-def _row(bundle: Bundle, product_id: str) -> int:
-    row = bundle.products.row_of(product_id) if bundle.products else None
-    return -1 if row is None else row

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core import artifacts
 from core.artifacts import ArtifactFolder
-from core.ranking.ranker import copy_trees, save_trees
+from core.ranking.ranker import copy_trees, has_ranker, save_trees
 from core.retrieval.adapter import load_adapter
 from core.retrieval.dense import build_dense
 from core.retrieval.storage import save_adapted
@@ -41,7 +41,7 @@ def carry_over(previous: Path, prepared: Path, titles: Sequence[str], vectors: F
     What was learnt is about terms and features, not about rows: it holds for the products of a later catalogue.
     """
     ranking = previous / RANKING
-    if not (ranking / "ranker.json").is_file():
+    if not has_ranker(ranking):
         return False
     adapter = load_adapter(ranking)
     adapted = adapter.titles(vectors, [terms(title) for title in titles])
