@@ -1,6 +1,7 @@
 """The product index that is served now: another one takes its place whenever the catalogue changes."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from core.domain import Scope
 from core.retrieval.products import ProductIndex
@@ -25,6 +26,8 @@ class CurrentProducts:
 
     def __init__(self, index: ProductIndex | None) -> None:
         self._served = _Served(index, 0)
+        # Lists are counted anew after every change of the catalogue; what their lines ask for stays the same.
+        self._asked = lru_cache(_ANSWERS_KEPT)(asked_terms)
 
     @property
     def index(self) -> ProductIndex | None:
@@ -49,7 +52,7 @@ class CurrentProducts:
         if count is None:
             if len(served.counts) >= _ANSWERS_KEPT:
                 served.counts.clear()
-            count = served.counts[text] = served.index.count_matching(asked_terms(text))
+            count = served.counts[text] = served.index.count_matching(self._asked(text))
         return count
 
     def scopes(self, text: str) -> tuple[Scope, ...]:
@@ -61,7 +64,7 @@ class CurrentProducts:
         if scopes is None:
             if len(served.scopes) >= _ANSWERS_KEPT:
                 served.scopes.clear()
-            rows = served.index.matching_all(asked_terms(text))
+            rows = served.index.matching_all(self._asked(text))
             found = served.index.columns.counted_categories(rows)[:SCOPES]
             scopes = tuple(Scope(one.value, one.count) for one in found) if len(found) > 1 else ()
             served.scopes[text] = scopes
@@ -70,4 +73,4 @@ class CurrentProducts:
     def best(self, text: str, limit: int) -> tuple[str, ...]:
         """Ids of the best products that hold every term of the normalised `text`; none without a catalogue."""
         index = self._served.index
-        return () if index is None else index.best_holding_all(asked_terms(text), limit)
+        return () if index is None else index.best_holding_all(self._asked(text), limit)
