@@ -191,7 +191,7 @@ class SearchService:
             if known is not None:
                 self._vectors.move_to_end(text)
                 return known
-        vector: FloatArray = encoder.encode([text])[0]
+        vector: FloatArray = encoder.encode_query(text)
         with self._lock:
             self._vectors[text] = vector
             if len(self._vectors) > _CACHED_VECTORS:

@@ -23,10 +23,10 @@ _SLICE = 4096  # texts between two reports of progress and two saves of the cach
 
 
 class Encoder:
-    """Texts to unit vectors, with two ways to the same numbers.
+    """Texts to unit vectors.
 
-    Single queries go through `core.text.bert`, which starts quickly and needs no torch; catalogues, and models that are
-    not BERT, through sentence-transformers, which is loaded when first needed.
+    Queries and single titles go through `core.text.bert`, which starts quickly and needs no torch; catalogues, and
+    models that are not BERT, through sentence-transformers, which is loaded when first needed.
     """
 
     def __init__(self, model: str | None = None) -> None:
@@ -35,6 +35,10 @@ class Encoder:
         folder = Path(self._location)
         self._single = BertEncoder(folder, _MAX_TOKENS) if is_supported(folder) else None
         self.dimensions = self._single.dimensions if self._single else int(self._library.get_embedding_dimension())
+
+    def encode_query(self, text: str) -> FloatArray:
+        """The unit vector `(D,)` of a query, as quickly as can be: in 8 bits where the model is BERT."""
+        return self._single.encode_query(text) if self._single else self.encode_many([text])[0]
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Unit vectors `(N, D)` in the order of `texts`, which are few."""

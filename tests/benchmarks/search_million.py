@@ -146,7 +146,7 @@ def _recall(bundle: Bundle, index: ProductIndex, queries: Sequence[str]) -> floa
     assert bundle.encoder is not None
     vectors = np.stack(
         [
-            index.query_vector(bundle.encoder.encode([text])[0], asked_terms(text))
+            index.query_vector(bundle.encoder.encode_query(text), asked_terms(text))
             for text in (normalize(query) for query in queries)
         ]
     )

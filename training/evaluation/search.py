@@ -89,7 +89,7 @@ def evaluate_search(bundle: Bundle, judgments: Path, limit: int) -> tuple[dict[s
         best = [int(row) for row in np.argsort(-scores, kind="stable")[:_DEPTH] if scores[row] > 0]
         by_words = sorted(judged, key=lambda product: -scores[rows[product]])
         lexical.add([index.ids[row] for row in best], by_words, grades[query])
-        vector = bundle.encoder.encode([normalize(query)])[0]
+        vector = bundle.encoder.encode_query(normalize(query))
         asked = index.query_vector(vector, terms(query))
         near, cosines = index.dense.nearest(asked, _DEPTH)
         own = index.dense.similarities(asked, np.array([rows[product] for product in judged], np.int32))

@@ -1,4 +1,4 @@
-"""The numpy encoder against sentence-transformers, and the cache of bulk embedding."""
+"""The query encoder against sentence-transformers, and the cache of bulk embedding."""
 
 from pathlib import Path
 
@@ -28,6 +28,15 @@ def test_equal_to_the_library(encoder: Encoder) -> None:
     computed = encoder.encode(TEXTS)
     assert computed.dtype == np.float32
     np.testing.assert_allclose(computed, expected, atol=1e-5, rtol=0)
+
+
+def test_queries_in_eight_bits_keep_their_meaning(encoder: Encoder) -> None:
+    exact = encoder.encode(TEXTS)
+    quick = np.stack([encoder.encode_query(text) for text in TEXTS])
+    np.testing.assert_allclose(np.linalg.norm(quick, axis=1), 1, atol=1e-6)
+    cosine = (exact * quick).sum(1)
+    assert cosine.min() > 0.97
+    assert cosine.max() < 1 - 1e-5  # or it would not be in 8 bits
 
 
 def test_bulk_is_the_same_meaning(encoder: Encoder) -> None:
