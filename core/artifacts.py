@@ -21,7 +21,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 
-FORMAT = 5
+FORMAT = 6
 _CURRENT, _PREVIOUS = "current", "previous"
 _MANIFEST = "manifest.json"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 
-from api.cards import cards_below_suggestion, products_by_id
+from api.cards import card_facts, cards_below_suggestion
 from api.completion import complete
 from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
@@ -59,7 +59,7 @@ async def autosuggest(
     )
     cards: dict[str, list[ProductCard]] = {}
     if body.include_products:
-        known = await products_by_id(state.database, reply.product_ids)
+        known = await card_facts(state.database, reply.product_ids)
         cards["products"] = cards_below_suggestion(reply.product_ids, known)
     return AutosuggestResponse(
         suggestions=finished.texts,

@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from api.cards import cards_of_hits, products_by_id
+from api.cards import card_facts, cards_of_hits
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
 from api.schemas.search import (
@@ -50,7 +50,7 @@ async def search(
     )
     version = state.models.version
     reply = await state.product_search.search(query)
-    known = await products_by_id(state.database, [hit.product_id for hit in reply.hits])
+    known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search", reply.stage_ms)
     _log_list(state, version, request_id, caller, query, reply)
     if query.offset == 0 and reply.total_results > 0:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.ranking.features import Candidates
+from core.ranking.features import Candidates, fused
 from core.retrieval.lexical import Asked
 from core.retrieval.products import Matches, ProductIndex
 from core.retrieval.title_terms import BREAKS
@@ -14,7 +14,8 @@ from core.retrieval.title_terms import BREAKS
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
-LEXICAL_CANDIDATES = 200  # best by BM25 that are ranked by all features, beside all that are near in meaning
+LEXICAL_CANDIDATES = 200  # best by BM25 that are looked at, beside all that are near in meaning
+RANKED = 200  # of these the best by BM25 and cosine, fused: ranked by all features
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,18 @@ def question(index: ProductIndex, asked_terms: Sequence[str], all_terms: Sequenc
     return Question(tuple(asked_terms), asked, idf, known, _kind(asked, all_terms))
 
 
-def shortlist(index: ProductIndex, matches: Matches) -> IntArray:
-    """The rows among `matches` that are ranked by all features, ascending."""
+def shortlist(index: ProductIndex, matches: Matches, vector: FloatArray) -> IntArray:
+    """The rows among `matches` that are ranked by all features, ascending; `vector` is the query's in `index.dense`."""
     rows = matches.rows
     if len(rows) > LEXICAL_CANDIDATES:
         best = np.argpartition(-matches.lexical, LEXICAL_CANDIDATES)[:LEXICAL_CANDIDATES]
         rows = rows[best[matches.lexical[best] > 0]]
-    return np.union1d(rows, matches.near).astype(np.int32)
+    rows = np.union1d(rows, matches.near).astype(np.int32)
+    if len(rows) > RANKED:
+        lexical = matches.lexical[np.searchsorted(matches.rows, rows)]
+        score = fused(lexical, index.dense.similarities(vector, rows))
+        rows = np.sort(rows[np.argpartition(-score, RANKED)[:RANKED]])
+    return rows
 
 
 def candidates(

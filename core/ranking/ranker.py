@@ -1,25 +1,26 @@
 """From features to a score in [0, 1]: a formula that needs no training, or trees that learnt from judgments or clicks.
 
-The trees are LambdaMART (Burges 2010) as LightGBM implements it.
+The trees are LambdaMART (Burges 2010): LightGBM grows them, ONNX Runtime asks them.
 """
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import ArtifactError
+from core.onnx_session import session_of
 from core.ranking.features import FEATURES
 
 FloatArray = npt.NDArray[np.float32]
 
-FORMULA_SHARE = 0.25  # of the formula beside the trees; see LOG.md
+FEATURES_KEY = "features"  # their names in the model's metadata, in order
+INPUT, OUTPUT = "features", "score"  # (R, F), (R, 1)
 _FUSED = FEATURES.index("fused")
-_TREES, _FACTS = "trees-*.txt", "ranker.json"
+_TREES, _FACTS = "trees.onnx", "ranker.json"
 
 
 class Ranker(Protocol):
@@ -43,53 +44,45 @@ class FormulaRanker:
 
 
 class TreeRanker:
-    """LambdaMART and a share of the formula: both in standard deviations of the query's candidates, then summed.
+    """LambdaMART: the trees' sum in standard deviations of the query's candidates, squeezed into (0, 1).
 
-    The sum is squeezed into (0, 1) by the logistic function, which keeps its order. On the judged data at hand the
-    trees alone are as good; the formula is there for what they have not seen, which has not been measured.
+    The squeezing, by the logistic function, keeps the order.
     """
 
     name = "trees"
 
-    def __init__(self, models: Sequence[str]) -> None:
-        """`models`: one or more in LightGBM's own text form, whose scores are averaged.
+    def __init__(self, model: bytes) -> None:
+        """`model`: the trees as ONNX, see `training.ranking.tree_graph`.
 
-        Raises ArtifactError for none, and where one was trained on other features.
+        Raises ArtifactError for what is no such model, and where it was trained on other features.
         """
-        # Imported here: a shop without judgments does not need it.
-        import lightgbm
-
         try:
-            self._boosters: list[Any] = [lightgbm.Booster(model_str=model) for model in models]
-        except lightgbm.basic.LightGBMError as error:
+            self._session = session_of(model)
+        except ValueError as error:
             raise ArtifactError(f"the ranker's trees cannot be read: {error}") from error
-        if not models or any(tuple(one.feature_name()) != FEATURES for one in self._boosters):
+        known = self._session.get_modelmeta().custom_metadata_map.get(FEATURES_KEY, "")
+        if tuple(known.split()) != FEATURES:
             raise ArtifactError("the ranker was trained on other features than this program computes")
 
     def score(self, features: FloatArray) -> FloatArray:
         if not len(features):
             return np.zeros(0, np.float32)
-        raw = np.mean([one.predict(features, num_threads=1, validate_features=False) for one in self._boosters], axis=0)
-        score = _standard(raw) + FORMULA_SHARE * _standard(features[:, _FUSED])
-        squeezed: FloatArray = (1 / (1 + np.exp(-score))).astype(np.float32)
+        raw: FloatArray = self._session.run([OUTPUT], {INPUT: features})[0][:, 0]
+        standard = (raw - raw.mean()) / max(float(raw.std()), 1e-9)
+        squeezed: FloatArray = (1 / (1 + np.exp(-standard))).astype(np.float32)
         return squeezed
 
 
-def _standard(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    return (values - values.mean()) / max(float(values.std()), 1e-9) if len(values) else values
-
-
-def save_trees(models: Sequence[str], facts: dict[str, object], folder: Path) -> None:
-    """Writes models in LightGBM's text form and what is known of them into `folder`."""
-    for number, model in enumerate(models, 1):
-        (folder / _TREES.replace("*", str(number))).write_text(model, encoding="utf-8")
+def save_trees(model: bytes, facts: dict[str, object], folder: Path) -> None:
+    """Writes the trees as ONNX and what is known of them into `folder`."""
+    (folder / _TREES).write_bytes(model)
     (folder / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def copy_trees(source: Path, target: Path) -> None:
     """The ranker in the folder `source` for the version in `target`, unchanged."""
-    for file in (*source.glob(_TREES), source / _FACTS):
-        shutil.copy2(file, target / file.name)
+    for name in (_TREES, _FACTS):
+        shutil.copy2(source / name, target / name)
 
 
 def has_ranker(folder: Path) -> bool:
@@ -99,4 +92,4 @@ def has_ranker(folder: Path) -> bool:
 
 def load_ranker(folder: Path) -> Ranker:
     """The ranker that `save_trees` wrote. Raises ArtifactError where it does not fit this program."""
-    return TreeRanker([file.read_text(encoding="utf-8") for file in sorted(folder.glob(_TREES))])
+    return TreeRanker((folder / _TREES).read_bytes())

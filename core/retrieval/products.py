@@ -17,12 +17,12 @@ from core.domain import Product
 from core.retrieval.adapter import Adapter
 from core.retrieval.columns import ProductColumns
 from core.retrieval.dense import CodeArray, DenseIndex, largest
-from core.retrieval.lexical import Asked, LexicalIndex
+from core.retrieval.lexical import Asked, LexicalIndex, plain
 from core.retrieval.lexical_build import live_segment
 from core.retrieval.overlay import Overlay
 from core.retrieval.title_terms import TitleTerms, build_title_terms, joined, stacked
-from core.text.synonyms import Synonyms
-from core.text.terms import terms
+from core.text.synonyms import Forms, Synonyms
+from core.text.terms import terms, terms_of_normalized
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -38,6 +38,7 @@ _BEGINNING = 4  # characters of a model number that stand for the whole
 _COMPLETIONS = 20
 _COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part
 _SYNONYM_WEIGHT = 0.8  # of the BM25 of a term that stands for the typed one
+_SHORTEST_PART = 3  # letters of a word that was typed in two
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,21 @@ class ProductIndex:
         return {product_id: row for row, product_id in enumerate(self.ids)}
 
     def asked(self, query_terms: Sequence[str]) -> tuple[Asked, ...]:
-        """The parts of a query: its terms with their synonyms, and the model numbers that begin like a part of one."""
-        parts = []
-        for forms in self.synonyms.expand(list(dict.fromkeys(query_terms))):
-            typed = forms[0]
-            if len(forms) == 1 and len(typed) == 1 and typed[0] not in self.lexical:
-                completed = self._completed(typed[0])
-                if completed:
-                    weights = (1.0, *[_COMPLETED_WEIGHT] * len(completed))
-                    parts.append(Asked((typed, *[(term,) for term in completed]), weights))
-                    continue
-            parts.append(Asked(forms, (1.0, *[_SYNONYM_WEIGHT] * (len(forms) - 1))))
+        """The parts of a query: its terms with their synonyms, and the model numbers that begin like a part of one.
+
+        Two terms that more products write as one word (`dish washer`) are one part, held either way.
+        """
+        parts: list[Asked] = []
+        listed = self.synonyms.expand(list(dict.fromkeys(query_terms)))
+        at = 0
+        while at < len(listed):
+            joined = self._joined(*listed[at : at + 2]) if at + 1 < len(listed) else None
+            if joined is not None:
+                parts.append(joined)
+                at += 2
+                continue
+            parts.append(self._completed(listed[at]))
+            at += 1
         return tuple(parts)
 
     def count_matching(self, query_terms: Sequence[str]) -> int:
@@ -176,9 +181,30 @@ class ProductIndex:
         """Whether the title of `product` has the terms that this row's has."""
         return bool(np.array_equal(build_title_terms([product.title], {}).terms[0], self.titles.terms[row]))
 
-    def _completed(self, term: str) -> list[str]:
-        has_digit = any(character.isdigit() for character in term)
-        return self.lexical.completed(term, _COMPLETIONS) if has_digit and len(term) >= _BEGINNING else []
+    def _joined(self, forms: Forms, following: Forms) -> Asked | None:
+        """Two parts of one term each as one that is held as one word too, where more products hold that than both."""
+        if any(len(one) > 1 or len(one[0]) > 1 for one in (forms, following)):
+            return None
+        first, second = forms[0][0], following[0][0]
+        if min(len(first), len(second)) < _SHORTEST_PART or not (first + second).isalpha():
+            return None
+        joined = terms_of_normalized(first + second)
+        if len(joined) != 1 or joined[0] == first:  # what is left of `carpenter ant` without its ending
+            return None
+        count = self.lexical.document_frequency(joined[0])
+        if not count or count <= len(self.lexical.matching_all(plain((first, second)))):
+            return None
+        return Asked(((first, second), (joined[0],)), (1.0, 1.0))
+
+    def _completed(self, forms: Forms) -> Asked:
+        """A part with its synonyms, or with the model numbers that begin like it."""
+        typed = forms[0]
+        if len(forms) == 1 and len(typed) == 1 and typed[0] not in self.lexical:
+            term = typed[0]
+            if len(term) >= _BEGINNING and any(character.isdigit() for character in term):
+                completed = self.lexical.completed(term, _COMPLETIONS)
+                return Asked((typed, *((one,) for one in completed)), (1.0, *[_COMPLETED_WEIGHT] * len(completed)))
+        return Asked(forms, (1.0, *[_SYNONYM_WEIGHT] * (len(forms) - 1)))
 
 
 def _with_overlay(base: ProductIndex, overlay: Overlay) -> ProductIndex:

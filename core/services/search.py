@@ -148,7 +148,7 @@ class SearchService:
         if read is None:
             return dict.fromkeys(wanted, 0.0)
         vector = index.query_vector(self._vector(read.spelled.text, encoder), read.question.terms)
-        rows = np.union1d(shortlist(index, index.match(read.question.asked, vector)), list(wanted.values()))
+        rows = np.union1d(shortlist(index, index.match(read.question.asked, vector), vector), list(wanted.values()))
         rows = rows.astype(np.int32)
         lexical, coverage = index.lexical.score(read.question.asked)
         found = candidates(index, read.question, vector, rows, lexical[rows], coverage[rows])
@@ -173,7 +173,7 @@ class SearchService:
 
         The shortlist is ranked by all features; the rest follows it, by BM25.
         """
-        rows = shortlist(index, matches)
+        rows = shortlist(index, matches, vector)
         at = np.searchsorted(matches.rows, rows)
         found = candidates(index, asked, vector, rows, matches.lexical[at], matches.coverage[at])
         table = features(found)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from core.onnx_session import session_of
 from core.text.bert_graph import INPUT, OUTPUT, bert_graph
 
 if TYPE_CHECKING:
@@ -77,13 +78,7 @@ class BertEncoder:
         return self._session(load_file(self._weights_file), eight_bit=False)
 
     def _session(self, weights: dict[str, FloatArray], *, eight_bit: bool) -> "InferenceSession":
-        # Imported here: a service without a catalogue encodes nothing.
-        from onnxruntime import InferenceSession, SessionOptions
-
-        options = SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # searches run beside each other
-        graph = bert_graph(weights, self._layers, self._heads, self._epsilon, eight_bit=eight_bit)
-        return InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return session_of(bert_graph(weights, self._layers, self._heads, self._epsilon, eight_bit=eight_bit))
 
 
 def is_supported(folder: Path) -> bool:

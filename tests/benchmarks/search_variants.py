@@ -71,7 +71,6 @@ def ablations(bundle: Bundle, products: Sequence[Product]) -> Iterator[tuple[str
     yield "no spelling", Ours(bundle, AsTyped(index.lexical, {}))
     if isinstance(bundle.ranker, TreeRanker):
         yield FORMULA_ONLY, Ours(replace(bundle, ranker=FormulaRanker()))
-        yield "trees without formula", Ours(replace(bundle, ranker=TreesAlone(bundle.ranker)))
     dense = _as(WithoutNearest, index.dense)
     yield "no dense candidates", Ours(replace(bundle, products=replace(index, dense=dense)))
     yield "no lexical candidates", Ours(replace(bundle, products=_as(NearestOnly, index)))
@@ -87,22 +86,6 @@ class AsTyped(SearchSpeller):
 
     def spell(self, text: str, lexical: LexicalIndex | None = None) -> Spelled:
         return Spelled(text)
-
-
-class TreesAlone:
-    """The trees of a ranker without the formula beside them."""
-
-    name = "trees alone"
-
-    def __init__(self, ranker: TreeRanker) -> None:
-        self._boosters = ranker._boosters
-
-    def score(self, features: FloatArray) -> FloatArray:
-        if not len(features):
-            return np.zeros(0, np.float32)
-        raw = np.mean([one.predict(features, num_threads=1, validate_features=False) for one in self._boosters], axis=0)
-        squeezed: FloatArray = (1 / (1 + np.exp(-raw))).astype(np.float32)
-        return squeezed
 
 
 class WithoutNearest(DenseIndex):

@@ -35,7 +35,7 @@ class Learnt:
     """`index` is the published one with `adapter`; `figures` are of the held-out queries, by name."""
 
     adapter: Adapter
-    trees: tuple[str, ...]
+    trees: bytes
     index: ProductIndex
     figures: Mapping[str, float]
 

@@ -67,7 +67,7 @@ def sample(index: ProductIndex, asked: Asked, judged: Sequence[tuple[int, float]
     """The candidates of a query, and its judged products."""
     vector = index.query_vector(asked.vector, asked.question.terms)
     matches = index.match(asked.question.asked, vector)
-    listed = shortlist(index, matches)
+    listed = shortlist(index, matches, vector)
     grade_of = dict(judged)
     rows = np.union1d(listed, np.array(list(grade_of), np.int32)).astype(np.int32)
     lexical, coverage = index.lexical.score(asked.question.asked)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from core.ranking.features import FEATURES
 from training.ranking.judged import gain
 from training.ranking.samples import Sample
+from training.ranking.tree_graph import tree_graph
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -40,8 +41,8 @@ _PARAMETERS: dict[str, Any] = {
 
 def fit_trees(
     samples: Sequence[Sample], seed: int = 0, on_round: Callable[[float], None] = lambda share: None
-) -> tuple[str, ...]:
-    """`MODELS` models in LightGBM's text form. Deterministic for a seed, on one thread."""
+) -> bytes:
+    """The mean of `MODELS` models, as `TreeRanker` takes it. Deterministic for a seed, on one thread."""
     offered = [one for one in samples if one.found.any()]
     data = lightgbm.Dataset(
         np.concatenate([one.features[one.found] for one in offered]),
@@ -58,7 +59,7 @@ def fit_trees(
 
         parameters = {**_PARAMETERS, "seed": seed * MODELS + number}
         models.append(str(lightgbm.train(parameters, data, ROUNDS, callbacks=[report]).model_to_string()))
-    return tuple(models)
+    return tree_graph(models)
 
 
 def level_of(grades: FloatArray) -> npt.NDArray[np.int32]:

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.domain import Product
-from core.errors import ArtifactError
 from core.ranking.business import LIMIT, Business
 from core.ranking.candidates import candidates, question, shortlist
 from core.ranking.features import FEATURES, features, fused
-from core.ranking.ranker import FormulaRanker, TreeRanker
+from core.ranking.ranker import FormulaRanker
 from core.retrieval.products import ProductIndex
 from core.retrieval.storage import build_products
 from core.text.terms import asked_terms, terms
@@ -78,7 +77,7 @@ def test_any_query_has_finite_features_and_scores_in_bounds(words: list[str], se
     text = " ".join(words)
     asked = question(INDEX, asked_terms(text) or terms(text), terms(text))
     matches = INDEX.match(asked.asked, vector)
-    rows = shortlist(INDEX, matches)
+    rows = shortlist(INDEX, matches, vector)
     assert set(rows.tolist()) <= set(matches.rows.tolist())
     lexical, coverage = INDEX.lexical.score(asked.asked)
     scores = FormulaRanker().score(features(candidates(INDEX, asked, vector, rows, lexical[rows], coverage[rows])))
@@ -88,17 +87,6 @@ def test_any_query_has_finite_features_and_scores_in_bounds(words: list[str], se
 def test_the_formula_is_between_its_parts() -> None:
     lexical, cosine = np.array([2.0, 1.0, 0.0], np.float32), np.array([0.0, 0.5, 1.0], np.float32)
     assert fused(lexical, cosine) == pytest.approx([0.6, 0.5, 0.4])
-
-
-def test_trees_of_other_features_are_refused() -> None:
-    import lightgbm
-
-    data = lightgbm.Dataset(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2)
-    model = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 2).model_to_string()
-    with pytest.raises(ArtifactError, match="other features"):
-        TreeRanker([model])
-    with pytest.raises(ArtifactError, match="other features"):
-        TreeRanker([])
 
 
 def test_business_signals_are_bounded_and_backed() -> None:

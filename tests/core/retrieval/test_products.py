@@ -66,6 +66,15 @@ def test_compounds_are_found_however_they_are_written() -> None:
     assert scores[0] > scores[1] > 0  # the same weight, in a longer title
 
 
+def test_a_word_that_was_typed_in_two_is_found_as_one() -> None:
+    titles = ["Steel dishwasher", "Quiet dishwasher", "Dish for a washer", "Carpenter", "Ant bait"]
+    products = [Product(str(number), title) for number, title in enumerate(titles)]
+    found = build_products(products, np.eye(5, dtype=np.float32))
+    assert found.matching_all(terms("dish washer")).tolist() == [0, 1, 2]
+    assert found.asked(terms("steel dish washer"))[1].forms == (("dish", "washer"), tuple(terms("dishwasher")))
+    assert [one.terms for one in found.asked(terms("carpenter ant"))] == [("carpent",), ("ant",)]
+
+
 def test_units_are_known_words() -> None:
     lexical = build_lexical([Product("a", "Ladder, 4 feet"), Product("b", "Foot rest")])
     assert all(lexical.knows(word) for word in ("foot", "feet", "ft", "4-foot", "ladders"))
