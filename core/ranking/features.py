@@ -129,9 +129,9 @@ def _of_words(found: Candidates, known: Known) -> None:
     hits, held = _hits(titles, found.asked)
     total, heaviest = max(float(idf.sum()), 1e-6), max(float(idf.max(initial=0)), 1e-6)
     best = float(found.lexical.max(initial=0))
-    hit = np.asarray(hits.any(2))
+    hit = np.asarray(hits.any(0))
     any_hit = np.asarray(hit.any(1))
-    places = np.where(held, hits.argmax(1), WIDTH).astype(np.float32)  # (R, T): first place of each part
+    places = np.where(held, hits.argmax(2).T, WIDTH).astype(np.float32)  # (R, T): first place of each part
     kind = np.where(held[:, found.kind], places[:, found.kind] / length, -1)
     number = np.array([one.terms[0][0].isdigit() for one in found.asked])
     other = (titles & 1).astype(np.bool_) & ~hit
@@ -155,7 +155,7 @@ def _of_words(found: Candidates, known: Known) -> None:
         "kind_held": held[:, found.kind],
         "kind_place": kind,
         "kind_is_head": heads == term_number(found.asked[found.kind].terms[-1]),
-        "head_asked": np.isin(heads, typed),
+        "head_asked": (heads[:, None] == typed).any(1),
         "in_a_row": in_a_row,
         "nearby": nearby,
         "numbers": held[:, number].mean(1) if number.any() else -1.0,
@@ -170,15 +170,15 @@ def _of_words(found: Candidates, known: Known) -> None:
 
 
 def _hits(titles: IntArray, asked: tuple[Asked, ...]) -> tuple[BoolArray, BoolArray]:
-    """Where a title holds a term of a part, `(R, WIDTH, T)`, and whether it holds one of its forms whole, `(R, T)`."""
-    hits = np.zeros((*titles.shape, len(asked)), np.bool_)
+    """Where a title holds a term of a part, `(T, R, WIDTH)`, and whether it holds one of its forms whole, `(R, T)`."""
+    hits = np.zeros((len(asked), *titles.shape), np.bool_)
     held = np.zeros((len(titles), len(asked)), np.bool_)
     for at, one in enumerate(asked):
         for form in one.forms:
             whole = np.ones(len(titles), np.bool_)
             for term in form:
                 there = titles == np.int32(term_number(term))
-                hits[:, :, at] |= there
+                hits[at] |= there
                 whole &= there.any(1)
             held[:, at] |= whole
     return hits, held
@@ -187,11 +187,11 @@ def _hits(titles: IntArray, asked: tuple[Asked, ...]) -> tuple[BoolArray, BoolAr
 def _neighbours(
     hits: BoolArray, held: BoolArray, places: FloatArray, idf: FloatArray
 ) -> tuple[FloatArray | float, FloatArray | float]:
-    if hits.shape[2] < 2:
+    if len(hits) < 2:
         return -1.0, -1.0
     weights = idf[:-1] + idf[1:]
     weights = weights / max(float(weights.sum()), 1e-6)
-    follow = (hits[:, :-1, :-1] & hits[:, 1:, 1:]).any(1)
+    follow = (hits[:-1, :, :-1] & hits[1:, :, 1:]).any(2).T
     near = held[:, :-1] & held[:, 1:] & (np.abs(np.diff(places, axis=1)) <= _NEARBY)
     return follow @ weights, near @ weights
 
@@ -215,6 +215,5 @@ def _of_the_best(found: Candidates, score: FloatArray, known: Known) -> None:
 
 def _shared(values: npt.NDArray[np.signedinteger], best: npt.NDArray[np.intp], weights: FloatArray) -> FloatArray:
     """For each of `values` the weight of the `best` that have the same one."""
-    distinct, place = np.unique(values, return_inverse=True)
-    summed: FloatArray = np.bincount(place[best], weights, len(distinct))[place].astype(np.float32)
+    summed: FloatArray = (values[:, None] == values[best]).astype(np.float32) @ weights.astype(np.float32)
     return summed

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from core.domain import Source
 from core.errors import ArtifactError
 from core.retrieval.completion import ARRAYS, CompletionIndex
+from core.retrieval.mapped import mapped
 
 
 def save_index(index: CompletionIndex, folder: Path) -> None:
@@ -32,7 +33,7 @@ def save_arrays(arrays: Mapping[str, npt.NDArray[Any]], folder: Path) -> None:
 def mapped_arrays(names: Sequence[str], folder: Path) -> dict[str, npt.NDArray[Any]]:
     """What `save_arrays` wrote, read-only and memory-mapped. Raises ArtifactError for an array that is not there."""
     try:
-        return {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names}
+        return {name: mapped(folder / f"{name}.npy") for name in names}
     except FileNotFoundError as error:
         missing = f"{folder.name}/{Path(str(error.filename)).name}"
         raise ArtifactError(f"completions of another layout ({missing} is missing): retrain") from error

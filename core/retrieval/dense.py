@@ -14,6 +14,8 @@ import numkong
 import numpy as np
 import numpy.typing as npt
 
+from core.retrieval.mapped import mapped
+
 if TYPE_CHECKING:
     from usearch.index import Index
 
@@ -121,7 +123,7 @@ def save_dense(index: DenseIndex, folder: Path) -> None:
 
 def load_dense(folder: Path) -> DenseIndex:
     """The inverse of `save_dense`; codes and graph are memory-mapped."""
-    codes = np.load(folder / _VECTORS, mmap_mode="r")
+    codes = mapped(folder / _VECTORS)
     graph = None
     if (folder / _GRAPH).exists():
         graph = _empty_graph(codes.shape[1])

@@ -17,6 +17,7 @@ from core.retrieval.dense import DenseIndex, build_dense, load_dense, save_dense
 from core.retrieval.fuzzy_build import load_fuzzy, save_fuzzy
 from core.retrieval.lexical import LexicalIndex, Segment
 from core.retrieval.lexical_build import build_lexical
+from core.retrieval.mapped import mapped
 from core.retrieval.products import IntArray, ProductIndex
 from core.retrieval.title_terms import TitleTerms, build_title_terms
 from core.text.embedding import FloatArray
@@ -81,10 +82,10 @@ def load_products(folder: Path, categories: IntArray | None = None, ranking: Pat
     `ranking`: a folder of `save_adapted`, whose vectors take the place of the encoder's own.
     """
     ids = _read_json(folder / "ids.json")
-    postings, impacts = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _POSTINGS[1:])
+    postings, impacts = (mapped(folder / f"{name}.npy") for name in _POSTINGS[1:])
     segment = Segment(_read_json(folder / "terms.json"), np.load(folder / "indptr.npy"), postings, impacts, len(ids))
     compounds = {word: (first, second) for word, (first, second) in _read_json(folder / "compounds.json").items()}
-    codes = np.load(folder / "codes.npy", mmap_mode="r")
+    codes = mapped(folder / "codes.npy")
     values = _read_json(folder / "values.json")
     fields = {name: Coded(codes[row], tuple(known)) for row, (name, known) in enumerate(values.items())}
     columns = ProductColumns(

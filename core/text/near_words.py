@@ -8,6 +8,7 @@ memory. What remains is weighed letter by letter: doubled, swapped, neighbouring
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from rapidfuzz import process
@@ -71,17 +72,15 @@ def allowed_edits(word: str) -> int:
 
 def edit_cost(typed: str, meant: str) -> float:
     """What the cheapest edits cost that make `typed` of `meant`, in plain edits; 0 for equal words."""
+    left_out = [_left_out(meant, at) for at in range(len(meant))]
     before: list[float] = []
-    above = [0.0]
-    for column in range(1, len(meant) + 1):
-        above.append(above[-1] + _left_out(meant, column - 1))
-    for row in range(1, len(typed) + 1):
-        letter = typed[row - 1]
-        line = [above[0] + _added(typed, row - 1)]
-        for column in range(1, len(meant) + 1):
-            other = meant[column - 1]
+    above = [0.0, *accumulate(left_out)]
+    for row, letter in enumerate(typed, 1):
+        added = _added(typed, row - 1)
+        line = [above[0] + added]
+        for column, other in enumerate(meant, 1):
             same = above[column - 1] + (0.0 if letter == other else _replaced(letter, other))
-            best = min(same, line[-1] + _left_out(meant, column - 1), above[column] + _added(typed, row - 1))
+            best = min(same, line[-1] + left_out[column - 1], above[column] + added)
             if row > 1 and column > 1 and letter == meant[column - 2] and typed[row - 2] == other and letter != other:
                 best = min(best, before[column - 2] + _SWAP)
             line.append(best)
