@@ -24,7 +24,8 @@ IntArray = npt.NDArray[np.int32]
 CodeArray = npt.NDArray[np.int8]
 
 EXACT_AT_MOST = 20_000  # rows; some 1 ms on one core, as much as the graph takes for any number
-_CONNECTIVITY, _EXPANSION_ADD, _EXPANSION_SEARCH = 16, 128, 512
+_CONNECTIVITY, _EXPANSION_ADD = 16, 128
+_EXPANSION_SEARCH = {200_000: 256, 2**63: 512}  # by rows at most: more have to be looked at among more
 _CHUNK = 65_536  # rows turned into codes at a time
 _VECTORS, _SCALE, _GRAPH = "codes.npy", "scale.npy", "graph.usearch"
 
@@ -126,20 +127,20 @@ def load_dense(folder: Path) -> DenseIndex:
     codes = mapped(folder / _VECTORS)
     graph = None
     if (folder / _GRAPH).exists():
-        graph = _empty_graph(codes.shape[1])
+        graph = _empty_graph(codes.shape[1], len(codes))
         graph.view(str(folder / _GRAPH))
     return DenseIndex(codes, float(np.load(folder / _SCALE)), graph)
 
 
 def _graph(codes: CodeArray) -> "Index":
-    graph = _empty_graph(codes.shape[1])
+    graph = _empty_graph(codes.shape[1], len(codes))
     for at in _chunks(codes):
         part = codes[at : at + _CHUNK]
         graph.add(np.arange(at, at + len(part)), part)
     return graph
 
 
-def _empty_graph(dimensions: int) -> "Index":
+def _empty_graph(dimensions: int, rows: int) -> "Index":
     # Imported where a graph is needed, and after LightGBM: loaded the other way round, LightGBM takes some of usearch's
     # C++ symbols for its own and fails ("Feature (Column_) appears more than one time").
     import lightgbm  # noqa: F401
@@ -151,7 +152,7 @@ def _empty_graph(dimensions: int) -> "Index":
         dtype=ScalarKind.I8,
         connectivity=_CONNECTIVITY,
         expansion_add=_EXPANSION_ADD,
-        expansion_search=_EXPANSION_SEARCH,
+        expansion_search=next(wide for most, wide in _EXPANSION_SEARCH.items() if rows <= most),
     )
 
 

@@ -8,6 +8,7 @@ memory. What remains is weighed letter by letter: doubled, swapped, neighbouring
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -113,6 +114,7 @@ def _added(typed: str, at: int) -> float:
     return _LIKE if near or letter in _VOWELS else _PLAIN
 
 
+@lru_cache(maxsize=4096)
 def _replaced(typed: str, meant: str) -> float:
     if typed in _BESIDE.get(meant, "") or typed in _ALIKE.get(meant, ""):
         return _LIKE
