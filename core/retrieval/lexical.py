@@ -8,6 +8,7 @@ of the products that changed since; rows that were replaced or deleted are no lo
 A query is a sequence of `Asked`: a term that must be held, or one of its other forms (synonyms, whole model numbers).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -71,6 +72,14 @@ class Segment:
         index = self.ids.get(term)
         return 0 if index is None else int(self.indptr[index + 1] - self.indptr[index])
 
+    def counts(self, terms: Sequence[str]) -> npt.NDArray[np.int64]:
+        """`count` of each, `(len(terms),)`."""
+        at = np.fromiter((self.ids.get(term, -1) for term in terms), np.int64, len(terms))
+        known = at >= 0
+        counts = np.zeros(len(terms), np.int64)
+        counts[known] = self.indptr[at[known] + 1] - self.indptr[at[known]]
+        return counts
+
 
 @dataclass(frozen=True)
 class LexicalIndex:
@@ -104,7 +113,17 @@ class LexicalIndex:
         count, size = self.base.count(term), self.base.size
         if not count:
             count, size = (self.live.count(term) if self.live else 0), max(self.size, 1)
-        return float(np.log(1 + (size - count + 0.5) / (count + 0.5)))
+        return math.log(1 + (size - count + 0.5) / (count + 0.5))
+
+    def idfs(self, terms: Sequence[str]) -> FloatArray:
+        """`idf` of each of many, `(len(terms),)`."""
+        counts, size = self.base.counts(terms), np.full(len(terms), self.base.size)
+        fresh = counts == 0
+        if self.live is not None and fresh.any():
+            counts[fresh] = self.live.counts([terms[at] for at in np.flatnonzero(fresh).tolist()])
+        size[fresh] = max(self.size, 1)
+        found: FloatArray = np.log(1 + (size - counts + 0.5) / (counts + 0.5)).astype(np.float32)
+        return found
 
     def document_frequency(self, term: str) -> int:
         """Rows that hold `term`, those included that are no longer alive."""

@@ -112,7 +112,7 @@ def _with_impacts(counted: Segment, index: LexicalIndex, weighted: Sequence[Weig
     """`counted` with BM25 impacts; `index` says what a term weighs."""
     lengths = np.array([sum(one.values()) for one in weighted], np.float32)
     frequency = counted.impacts
-    idf = np.array([index.idf(term) for term in counted.vocabulary], np.float32)
+    idf = index.idfs(counted.vocabulary)
     norm = _K1 * (1 - _B + _B * lengths[counted.postings] / np.float32(max(mean_length, 1e-9)))
     impacts = np.repeat(idf, np.diff(counted.indptr)) * frequency * (_K1 + 1) / (frequency + norm)
     return Segment(counted.vocabulary, counted.indptr, counted.postings, impacts.astype(np.float32), counted.size)

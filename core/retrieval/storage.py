@@ -65,7 +65,7 @@ def save_products(products: Sequence[Product], vectors: FloatArray, folder: Path
 def build_products(products: Sequence[Product], vectors: FloatArray) -> ProductIndex:
     """The index of `products` with their unit `vectors` `(P, D)`; pseudo-categories are not known."""
     lexical = build_lexical(products)
-    idf = {term: lexical.idf(term) for term in lexical.base.vocabulary}
+    idf = dict(zip(lexical.base.vocabulary, lexical.idfs(lexical.base.vocabulary).tolist(), strict=True))
     return ProductIndex(
         ids=tuple(product.product_id for product in products),
         lexical=lexical,

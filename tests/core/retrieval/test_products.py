@@ -47,6 +47,13 @@ def test_bm25_by_hand() -> None:
     assert coverage == pytest.approx([1.0, 0.0])
 
 
+def test_weights_of_many_terms_are_those_of_each(index: ProductIndex) -> None:
+    changed = index.changed({"5": Product("5", "Brass lamp"), "3": None}).lexical
+    listed = ["red", "lamp", "brass", "unicorn"]
+    assert changed.idfs(listed).tolist() == pytest.approx([changed.idf(term) for term in listed])
+    assert changed.idfs([]).shape == (0,)
+
+
 def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
     assert ids(index, "running shoe")[:2] == ["1", "2"]
     assert ids(index, "red running shoes")[0] == "1"
