@@ -1,7 +1,6 @@
 """`python -m tests`: makes the environment if needed and runs the whole suite; further words go to pytest.
 
-The whole suite runs in two processes, each file in one of them; what words ask for runs in one. Standard library only
-until pytest runs.
+Standard library only until pytest runs.
 """
 
 import subprocess
@@ -11,8 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from run_demo import ROOT, SetupError, ensure_environment
-
-_WHOLE = ["--numprocesses", "2", "--dist", "loadfile"]
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +21,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("\n✗ interrupted", file=sys.stderr)
         return 130
-    return subprocess.run([str(python), "-m", "pytest", *(arguments or _WHOLE)], cwd=ROOT, check=False).returncode
+    return subprocess.run([str(python), "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

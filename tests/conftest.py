@@ -18,8 +18,6 @@ from tests.trained_shop import TrainedShop, make_trained_shop
 
 # Idle OpenMP threads, here and in what the tests start, sleep instead of spinning on a busy machine's cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if "PYTEST_XDIST_WORKER" in os.environ:  # two of these share two cores
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ADMIN_KEY = "an-admin-key-for-tests"
 
