@@ -38,6 +38,8 @@ _BEGINNING = 4  # characters of a model number that stand for the whole
 _COMPLETIONS = 20
 _COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part
 _SYNONYM_WEIGHT = 0.8  # of the BM25 of a term that stands for the typed one
+_JOINED_SHARE = 2  # times as many products may hold both words as hold the one that they make
+_APART_WEIGHT = 0.8  # of the BM25 of that word, for products that hold both
 _SHORTEST_PART = 3  # letters of a word that was typed in two
 
 
@@ -87,7 +89,7 @@ class ProductIndex:
     def asked(self, query_terms: Sequence[str]) -> tuple[Asked, ...]:
         """The parts of a query: its terms with their synonyms, and the model numbers that begin like a part of one.
 
-        Two terms that more products write as one word (`dish washer`) are one part, held either way.
+        Two terms that products write as one word too (`dish washer`) are one part, held either way.
         """
         parts: list[Asked] = []
         listed = self.synonyms.expand(list(dict.fromkeys(query_terms)))
@@ -182,7 +184,7 @@ class ProductIndex:
         return bool(np.array_equal(build_title_terms([product.title], {}).terms[0], self.titles.terms[row]))
 
     def _joined(self, forms: Forms, following: Forms) -> Asked | None:
-        """Two parts of one term each as one that is held as one word too, where more products hold that than both."""
+        """Two parts of one term each as the one word that they make, where enough products hold that."""
         if any(len(one) > 1 or len(one[0]) > 1 for one in (forms, following)):
             return None
         first, second = forms[0][0], following[0][0]
@@ -192,9 +194,11 @@ class ProductIndex:
         if len(joined) != 1 or joined[0] == first:  # what is left of `carpenter ant` without its ending
             return None
         count = self.lexical.document_frequency(joined[0])
-        if not count or count <= len(self.lexical.matching_all(plain((first, second)))):
+        if _JOINED_SHARE * count < len(self.lexical.matching_all(plain((first, second)))) or not count:
             return None
-        return Asked(((first, second), (joined[0],)), (1.0, 1.0))
+        # Titles that write the two in a row count as holding the one word; who holds them apart holds something else.
+        apart = self.lexical.idf(joined[0]) / (self.lexical.idf(first) + self.lexical.idf(second))
+        return Asked(((joined[0],), (first, second)), (1.0, _APART_WEIGHT * min(apart, 1.0)))
 
     def _completed(self, forms: Forms) -> Asked:
         """A part with its synonyms, or with the model numbers that begin like it."""

@@ -78,7 +78,9 @@ def test_a_word_that_was_typed_in_two_is_found_as_one() -> None:
     products = [Product(str(number), title) for number, title in enumerate(titles)]
     found = build_products(products, np.eye(5, dtype=np.float32))
     assert found.matching_all(terms("dish washer")).tolist() == [0, 1, 2]
-    assert found.asked(terms("steel dish washer"))[1].forms == (("dish", "washer"), tuple(terms("dishwasher")))
+    assert found.asked(terms("steel dish washer"))[1].forms == (tuple(terms("dishwasher")), ("dish", "washer"))
+    scores = found.lexical.score(found.asked(terms("dish washer")))[0]
+    assert scores[1] >= scores[0] > scores[2] > 0  # who holds both words apart holds something else
     assert [one.terms for one in found.asked(terms("carpenter ant"))] == [("carpent",), ("ant",)]
 
 
