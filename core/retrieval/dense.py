@@ -23,7 +23,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 CodeArray = npt.NDArray[np.int8]
 
-EXACT_AT_MOST = 20_000  # rows; some 1 ms on one core, as much as the graph takes for any number
+EXACT_AT_MOST = 20_000  # rows; some 1 ms on one core, which a graph over more takes too
 _CONNECTIVITY, _EXPANSION_ADD = 16, 128
 _EXPANSION_SEARCH = {200_000: 256, 2**63: 512}  # by rows at most: more have to be looked at among more
 _CHUNK = 65_536  # rows turned into codes at a time

@@ -35,7 +35,6 @@ from core.text.normalize import normalize
 
 _QUERIES = 500
 _MAX_TOKENS = 64
-_NEEDED = ("onnxscript",)
 _OURS = "ours, 8 bits"
 
 Back = Callable[[str], FloatArray]
@@ -101,9 +100,8 @@ def _backs(folder: Path, scratch: Path, console: Console) -> Iterator[tuple[str,
     quantize: Any = torch.ao.quantization.quantize_dynamic
     small[0].model = quantize(small[0].model, {torch.nn.Linear}, torch.qint8)
     yield "torch int8", _of_library(small)
-    absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if absent:
-        console.print(f"without torch's export: {', '.join(absent)} not installed")
+    if importlib.util.find_spec("onnxscript") is None:
+        console.print("without torch's export: onnxscript not installed")
         return
     quantization: Any = importlib.import_module("onnxruntime.quantization")
     exported = scratch / "float32.onnx"

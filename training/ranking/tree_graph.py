@@ -1,4 +1,4 @@
-"""LightGBM's trees as an ONNX model: ONNX Runtime scores a search's candidates in half the time that LightGBM takes.
+"""LightGBM's trees as an ONNX model: ONNX Runtime scores a search's candidates in some 0.6 of LightGBM's time.
 
 One `TreeEnsembleRegressor` of the operators for machine learning holds the trees of all models; each leaf is its value
 over the number of models, so that the sum is the models' mean.
