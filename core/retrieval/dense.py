@@ -141,9 +141,8 @@ def _graph(codes: CodeArray) -> "Index":
 
 
 def _empty_graph(dimensions: int, rows: int) -> "Index":
-    # Imported where a graph is needed, and after LightGBM: loaded the other way round, LightGBM takes some of usearch's
-    # C++ symbols for its own and fails ("Feature (Column_) appears more than one time").
-    import lightgbm  # noqa: F401
+    # Imported where a graph is needed: in a process that trains this must come after LightGBM, which otherwise takes
+    # some of usearch's C++ symbols for its own and fails ("Feature (Column_) appears more than one time").
     from usearch.index import Index, MetricKind, ScalarKind
 
     return Index(

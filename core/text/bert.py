@@ -3,9 +3,9 @@
 The library's encoder spends most of a short query's time, and seconds of every start, on machinery around forty small
 matrix products. This runs those products alone: `core.text.bert_graph`, then the mean over tokens, unit length.
 
-`encode` is equal to `sentence-transformers` to 1e-5 (tested). `encode_query` computes in 8 bits, in three fifths of the time; its
-vectors have a cosine above 0.98 with the exact ones, and search ranks as well by them (LOG, 2026-11-25). Bulk embedding
-still uses the library.
+`encode` is equal to `sentence-transformers` to 1e-5 (tested). `encode_query` computes in 8 bits, in three fifths of the
+time; its vectors have a cosine above 0.98 with the exact ones, and search ranks as well by them (LOG, 2026-11-25). Bulk
+embedding still uses the library.
 """
 
 import json
