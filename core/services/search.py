@@ -2,8 +2,8 @@
 
 Readable top to bottom. The result set is defined in `core.retrieval.products`, what ranks it in `core.ranking`.
 
-Relaxation: where no product has every word, the words of least weight are dropped one after the other until some
-product has the rest (`relaxed` names them); where none has any, the nearest in meaning come. Spelling went before.
+Relaxation: where no product has every word, those that have a good part of them come, and the nearest in meaning;
+`relaxed` names what the best one lacks (`core.services.relaxed`). Spelling went before.
 """
 
 import threading
@@ -20,10 +20,10 @@ from core.errors import NoCatalogError
 from core.ranking.business import Business
 from core.ranking.candidates import Question, candidates, question, shortlist
 from core.ranking.features import FEATURES, features
-from core.retrieval.lexical import Asked
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
 from core.services.pages import ShownOrder, ShownOrders
+from core.services.relaxed import relaxed
 from core.services.search_order import Scores, ordered, pinned, scored
 from core.services.spelling import SearchSpeller, Spelled
 from core.services.understanding import QueryReader, Understood
@@ -124,7 +124,7 @@ class SearchService:
                 "facets": 1e3 * (time.perf_counter() - ranked_at),
             },
             corrected_query=read.spelled.text if read.spelled.changed else None,
-            relaxed=_relaxed(index, read.question, matches),
+            relaxed=relaxed(index, read.question.asked, read.spelled.text, matches, _best(scores, kept)),
             understood=read.understood.parts,
             redirect=rules.redirect,
             did_you_mean=read.spelled.suggestion,
@@ -208,6 +208,11 @@ def _page(shown: ShownOrder, query: SearchQuery) -> SearchReply:
     return replace(shown.reply, hits=hits)
 
 
+def _best(scores: Scores, kept: npt.NDArray[np.bool_]) -> int | None:
+    """The row of the best of those that are `kept` `(R,)`, by relevance."""
+    return int(scores.rows[np.argmax(np.where(kept, scores.relevance, -1))]) if kept.any() else None
+
+
 def _scores_of(scores: Scores, order: npt.NDArray[np.int32]) -> FloatArray:
     """The total scores in that order; 0 for a pinned product that did not match."""
     if not len(scores.rows):
@@ -233,18 +238,3 @@ def _explained(
                 }
         explained.append(replace(hit, explain=parts))
     return tuple(explained)
-
-
-def _relaxed(index: ProductIndex, asked: Question, matches: Matches) -> str | None:
-    """What was loosened to find these, in words; None where products have every word, or nothing was found."""
-    if matches.holding_all or not len(matches.rows):
-        return None
-    dropped: list[Asked] = []
-    kept = sorted(zip(asked.idf.tolist(), range(len(asked.asked)), strict=True), reverse=True)
-    while len(kept) > 1:
-        dropped.append(asked.asked[kept.pop()[1]])
-        if len(index.lexical.matching_all([asked.asked[at] for _, at in kept])):
-            return "without " + ", ".join(" ".join(one.terms) for one in dropped)
-    if matches.lexical.any():
-        return "no product has every word: showing the nearest ones"
-    return "no product has these words: showing the nearest in meaning"

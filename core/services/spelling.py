@@ -19,6 +19,7 @@ from functools import lru_cache
 from core.retrieval.lexical import LexicalIndex, plain
 from core.retrieval.word_context import WordContext
 from core.text.english import english_words
+from core.text.limit_words import SAID
 from core.text.near_words import NearWords
 from core.text.terms import terms_of_normalized
 
@@ -32,7 +33,6 @@ _EDITS = 3  # that an unknown word may be away at most; a known one 1
 _SUGGESTED_RATIO, _SUGGESTED_NATS, _SUGGESTED_FIT = 4.0, 4.0, 2.0  # what a neighbour needs to be asked about, at least
 _CANDIDATES = 12  # neighbours that are weighed in context
 _SHORTEST_PART = 3  # letters of a part of what was typed without its space
-_PART_COUNT = 3.0  # how often each part must be known
 _WORDS = 12  # the first ones of a query; behind them it is a text, not a search
 _REMEMBERED = 20_000  # words whose neighbours are kept
 
@@ -77,7 +77,7 @@ class SearchSpeller:
 
     def options(self, word: str, index: LexicalIndex, beside: Sequence[str]) -> list[_Option]:
         """What `word` may have been, the best first; itself alone where nothing else comes into question."""
-        if len(word) <= 2 or not word.isalpha():
+        if _is_left_alone(word):
             return [_Option(0.0, word)]
         known, count = index.knows(word), self._counts.get(word, 0.0)
         if known and (len(word) == 3 or max(count, 0.5) * _SUGGESTED_RATIO > self._most):
@@ -132,7 +132,7 @@ class SearchSpeller:
         found = []
         for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
             parts = (word[:cut], word[cut:])
-            if all(self._counts.get(part, 0.0) >= _PART_COUNT for part in parts):
+            if all(part in self._counts for part in parts):
                 terms = [term for part in parts for term in terms_of_normalized(part)]
                 both = len(index.matching_all(plain(terms)))
                 if both > 1:
@@ -150,13 +150,18 @@ class SearchSpeller:
         return math.log(self._counts.get(word, 0.0) + 0.5) - self._log_total
 
 
+def _is_left_alone(word: str) -> bool:
+    """Whether `word` is too short to be mended, holds a digit, or belongs to how limits are stated: `less than`."""
+    return len(word) <= 2 or not word.isalpha() or word in SAID
+
+
 class _Reading:
     """One query while it is read, word by word: what was settled helps to settle what follows."""
 
     def __init__(self, speller: SearchSpeller, index: LexicalIndex, words: list[str]) -> None:
         self._speller, self._index = speller, index
         self._words = words
-        self._sure = [len(word) <= 2 or not word.isalpha() or index.knows(word) for word in words]
+        self._sure = [_is_left_alone(word) or index.knows(word) for word in words]
         self._changed: list[tuple[str, str]] = []
         self._suggested: dict[int, str] = {}
 

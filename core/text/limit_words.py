@@ -3,6 +3,7 @@
 import regex as re
 
 from core.text.amounts import MARKS_BEFORE
+from core.text.units import UNITS
 
 _UPPER = [
     ("under",), ("below",), ("less", "than"), ("lower", "than"), ("cheaper", "than"), ("no", "more", "than"),
@@ -18,7 +19,10 @@ BY_FIRST = {
     first: sorted((words for words in COMPARISONS if words[0] == first), key=len, reverse=True)
     for first in {words[0] for words in COMPARISONS}
 }
-MONEY_ONLY = {("up", "to"), ("upto",), ("min",), ("from",), ("starting", "at"), ("starting", "from")}
+MONEY_ONLY = {("min",), ("from",), ("starting", "at"), ("starting", "from")}
+ROUND_ONLY = {("up", "to"), ("upto",)}  # `up to 70` may be inches
+LEADING = {("under",), ("below",), ("less", "than"), ("lower", "than"), ("cheaper", "than"), ("upto",)}
+"""Comparisons that may stand before what is sought with a bare number: `under 500 shirt`."""
 OR_LESS = {"less", "under", "below", "lower", "cheaper"}
 OR_MORE = {"more", "up", "above", "over", "higher", "greater", "better"}
 PRICE_WORDS = {"price", "priced", "prices", "cost", "costs", "costing", "budget"}
@@ -52,6 +56,16 @@ PEOPLE = CHILDREN | frozenset(
     father grandma grandpa grandmother grandfather wife husband her him
     """.split()  # noqa: SIM905
 )
+# After a bare number these say what it counts.
+COUNTED = frozenset(word for spellings in UNITS.items() for word in " ".join(spellings).split()) | frozenset(
+    """
+    by x of calorie calories thread threads page pages person people player players sheet sheets count counts lumen
+    lumens nit nits dpi psi rpm degree degrees ppm grit grits cc kva va square sq cubic cu mile miles km word words
+    game games card cards user users seat seats station stations song songs year years day days hour hours minute
+    minutes month months week weeks decibel decibels milligram milligrams mg mcg joule joules step steps channel
+    channels led leds puzzle stitch stitches needle needles round rounds shot shots percent
+    """.split()  # noqa: SIM905
+)
 OLDEST_CHILD = 21
 OF_AGE = {18.0, 21.0}
 YEARS = range(1900, 2100)
@@ -68,3 +82,13 @@ FIRST = {
 }  # fmt: skip
 """What a statement begins with, where it is no number."""
 LARGEST = 1e9  # of a price; more is a number of something else
+SAID = (
+    FIRST
+    | RATED
+    | PRICE_WORDS
+    | STOCK_ENDS
+    | {"stock", "than", "least", "most", "more", "to", "from"}
+    | OR_LESS
+    | OR_MORE
+)
+"""Words that statements are made of: never taken for slips of others, be the statement read or not."""

@@ -1,8 +1,9 @@
 """Prices, ratings and stock that a query states outright: `under $50`, `from 20 to 50`, `4 stars and up`, `in stock`.
 
 A wrong limit hides what the shopper wanted, so a doubtful one is none. A bare number is an amount of money only where
-the statement ends there: `shoes under 50`, but not `under 18 games`, `under 5 pounds` or `under cabinet lighting`.
-Ages, sizes and products whose names hold such words (`air max 90`) are told by the word before.
+the statement ends there: `shoes under 50`, but not `under 18 games`, `under 5 pounds` or `under cabinet lighting`; a
+round one also where no word after it says what it counts (`under 500 shirt`, `shirt 300-500`, `shirt upto 500`). Ages,
+sizes and products whose names hold such words (`air max 90`) are told by the word before.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,11 +14,13 @@ from core.text.limit_words import (
     BY_FIRST,
     CHILDREN,
     COMPARISONS,
+    COUNTED,
     FILLERS,
     FIRST,
     HIGHEST_RATING,
     JOINING,
     LARGEST,
+    LEADING,
     MEASURED,
     MONEY_ONLY,
     NAMED_MAX,
@@ -31,6 +34,7 @@ from core.text.limit_words import (
     PEOPLE,
     PRICE_WORDS,
     RATED,
+    ROUND_ONLY,
     STARRED,
     STARS,
     STOCK_CARS,
@@ -168,7 +172,10 @@ class _Reading:
         end = end if tail is None else tail
         if self._word(end) in FILLERS:
             end += 1
-        if not sure and (not self._ends(end) or self._counts_something(money.low, upper, compared)):
+        ends = self._ends(end) or (compared in LEADING and self._counts_nothing(end))
+        if not sure and (not ends or self._counts_something(money.low, upper, compared)):
+            return None
+        if not sure and (compared in ROUND_ONLY or not self._ends(end)) and not _is_round(money.low):
             return None
         if not sure and ONE_DECIMAL.fullmatch(self._word(money.end - 1)):
             return None
@@ -197,11 +204,15 @@ class _Reading:
     def _without_comparison(self, money: _Money, priced: bool) -> Limit | None:
         """`$20 - $50`, `20-50 dollars`, `$50 and under`, `$100+`."""
         if money.high is not None:
-            return self._limit(money.end, money.low, money.high) if money.is_money or priced else None
+            sure = money.is_money or priced or self._is_bare_range(money.low, money.high, money.end, 100)
+            return self._limit(money.end, money.low, money.high) if sure else None
         if self._word(money.end) in ("-", "to"):
             second = self._money(money.end + 1)
-            if second is not None and second.high is None and (money.is_money or second.is_money or priced):
-                return self._limit(second.end, money.low, second.low)
+            if second is not None and second.high is None:
+                step = 50 if self._word(money.end) == "to" else 100  # `insert 200-250` is a model
+                sure = money.is_money or second.is_money or priced
+                if sure or self._is_bare_range(money.low, second.low, second.end, step):
+                    return self._limit(second.end, money.low, second.low)
         if not money.is_money and not priced:
             return None
         less, more = self._or_less(money.end), self._or_more(money.end)
@@ -210,6 +221,12 @@ class _Reading:
         if more is not None or money.plus:
             return self._limit(more or money.end, money.low, None)
         return None
+
+    def _is_bare_range(self, low: float, high: float, end: int, step: int) -> bool:
+        """Whether two bare numbers at the end of a query are round enough, by multiples of `step`, to be prices."""
+        if min(low, high) < 100 or low % step or high % step or (low in YEARS and high in YEARS):
+            return False
+        return self._start > 0 and self._ends(end) and self._before(self._start) not in MEASURED | PEOPLE
 
     def _limit(self, end: int, low: float | None, high: float | None) -> Limit | None:
         sensible = all(bound is None or 0 < bound < LARGEST for bound in (low, high))
@@ -229,6 +246,11 @@ class _Reading:
         if before in CHILDREN and number <= OLDEST_CHILD:
             return True
         return before in PEOPLE and not upper and number < 100
+
+    def _counts_nothing(self, at: int) -> bool:
+        """Whether the word there is none that a number before it counts."""
+        word = self._word(at)
+        return word.isalpha() and word not in COUNTED
 
     def _comparison(self, at: int) -> tuple[tuple[str, ...] | None, int]:
         for words in BY_FIRST.get(self._word(at), ()):
@@ -275,3 +297,8 @@ class _Reading:
 
     def _before(self, at: int) -> str:
         return self._word(at - 1)
+
+
+def _is_round(number: float) -> bool:
+    """500, 1450, 499: what a limit of price looks like."""
+    return number >= 100 and (number % 50 == 0 or number % 100 == 99)

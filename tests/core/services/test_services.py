@@ -10,6 +10,7 @@ from core.domain import SearchFilters, SearchQuery, SortOrder, Source, SuggestQu
 from core.services.bundle import Bundle
 from core.services.corrections import readings
 from core.services.highlight import highlights
+from core.services.relaxed import NEAREST_IN_MEANING
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
 from core.services.typed import Typed
@@ -158,7 +159,9 @@ def test_search_without_a_word(search: SearchService) -> None:
 
 def test_relaxed_says_so(search: SearchService) -> None:
     reply = search.search(SearchQuery("running shoes with flux capacitor zzzq"))
-    assert reply.relaxed is not None
+    assert reply.relaxed == "without flux, capacitor, zzzq"
+    unheard = search.search(SearchQuery("fluxes zzzqs"))
+    assert unheard.relaxed == (NEAREST_IN_MEANING if unheard.hits else None)
     assert search.search(SearchQuery("running shoes")).relaxed is None
 
 

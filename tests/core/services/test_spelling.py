@@ -16,6 +16,7 @@ TITLES = [
     *["Golf caddy cart"] * 8,
     *["Makita cordless caddie drill"] * 3,
     *["Curb stone grey", "Crumb rubber mat"] * 40,
+    *["Power bank 5000 mAh", "Powerball candy"] * 2,
     "Vaccum cleaner hose",
     "Facet of a chrome lamp",
     "Drill DCD771",
@@ -24,7 +25,7 @@ COUNTS = {
     "bathroom": 40.0, "faucet": 500.0, "facet": 3.0, "chrome": 30.0, "ceiling": 20.0, "fan": 20.0, "white": 10.0,
     "water": 30.0, "line": 20.0, "kit": 10.0, "dishwasher": 20.0, "vacuum": 300.0, "vaccum": 1.0, "cleaner": 40.0,
     "curb": 10.0, "crumb": 9.0, "rubber": 9.0, "mat": 9.0, "stone": 9.0, "grey": 9.0, "lamp": 10.0, "table": 10.0,
-    "drill": 10.0, "cast": 40.0,
+    "drill": 10.0, "cast": 40.0, "power": 2.0, "bank": 1.0, "powerball": 9.0, "tan": 90.0, "stick": 90.0,
 }  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def speller(lexical: LexicalIndex) -> SearchSpeller:
         ("bathrom fuacet", "bathroom faucet"),
         ("ceilingfan white", "ceiling fan white"),  # split
         ("waterline kit", "water line kit"),
+        ("powerbank", "power bank"),  # however rare its parts
         ("dish washer", "dishwasher"),  # joined: `dish` and `washer` are in no product
         ("bath rom faucet", "bathroom faucet"),  # joined and mended
         ("crub rubber", "crumb rubber"),  # in context
@@ -60,6 +62,7 @@ def test_what_was_meant(speller: SearchSpeller, typed: str, meant: str) -> None:
     "typed",
     [
         "bathroom faucet", "faucets", "dcd772 drill", "fan 18v", "zzyzzx", "", "a", "кран белый",
+        "lamp less than 50", "kit in stock",  # how limits are stated, read or not
         "cost",  # an English word that is not sold, however frequent `cast`
     ],
 )  # fmt: skip

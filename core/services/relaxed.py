@@ -1,0 +1,35 @@
+"""What was loosened to find anything, in words for the shopper: true of the first product that is shown."""
+
+from collections.abc import Sequence
+
+from core.retrieval.lexical import Asked
+from core.retrieval.products import Matches, ProductIndex
+from core.text.terms import terms_of_normalized
+
+NEAREST_ONES = "no product has every word: showing the nearest ones"
+NEAREST_IN_MEANING = "no product has these words: showing the nearest in meaning"
+
+
+def relaxed(index: ProductIndex, asked: Sequence[Asked], text: str, matches: Matches, best: int | None) -> str | None:
+    """None where products have every part of the query, or nothing was found.
+
+    `text`: the normalised query that is `asked`; `best`: the row of the product that answers it best.
+    """
+    if matches.holding_all or best is None:
+        return None
+    if not matches.lexical.any():
+        return NEAREST_IN_MEANING
+    lacking = [part for part in asked if best not in index.lexical.matching_all([part])]
+    if not lacking or len(lacking) == len(asked):
+        return NEAREST_ONES
+    return "without " + ", ".join(_as_written(part, text) for part in lacking)
+
+
+def _as_written(part: Asked, text: str) -> str:
+    """The words of `text` that this part comes from."""
+    words = dict.fromkeys(text.split())
+    for form in part.forms:
+        said = [word for word in words if set(terms_of_normalized(word)) & set(form)]
+        if said:
+            return " ".join(said)
+    return " ".join(part.terms)
