@@ -1,5 +1,6 @@
 """GET, POST and DELETE /admin/search-rules: pinned, boosted and buried products, and redirects."""
 
+import asyncio
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -9,7 +10,8 @@ from api.dependencies import State, require_operator
 from api.errors import ProblemError, problem_responses
 from api.routes.rules import RuleId
 from api.schemas.search_rules import SearchRuleRequest, SearchRuleResponse, SearchRulesResponse
-from database.repositories.search_rules import NewSearchRule, SearchRuleKind, SearchRuleRepository
+from api.state import AppState
+from database.repositories.search_rules import NewSearchRule, SearchRuleKind, SearchRuleRepository, SearchRuleRow
 
 router = APIRouter(prefix="/admin/search-rules", tags=["operations"], dependencies=[Depends(require_operator)])
 
@@ -21,7 +23,7 @@ async def search_rules(state: State) -> SearchRulesResponse:
     """Every rule, those that are over among them."""
     async with state.database.reading() as session:
         found = await SearchRuleRepository(session).all()
-    return SearchRulesResponse(rules=[SearchRuleResponse(**asdict(row)) for row in found])
+    return SearchRulesResponse(rules=await asyncio.to_thread(lambda: [_response(state, row) for row in found]))
 
 
 @router.post("", status_code=201, responses=problem_responses(401, 403, 503))
@@ -35,7 +37,7 @@ async def add_search_rule(body: SearchRuleRequest, state: State) -> SearchRuleRe
     async with state.database.transaction() as session:
         row = await SearchRuleRepository(session).add(NewSearchRule(created_at=datetime.now(UTC), **values))
     await state.search_rules.refresh()
-    return SearchRuleResponse(**asdict(row))
+    return _response(state, row)
 
 
 @router.delete("/{rule_id}", status_code=204, responses=problem_responses(401, 403, 404, 503))
@@ -46,3 +48,10 @@ async def delete_search_rule(rule_id: RuleId, state: State) -> None:
     if not found:
         raise ProblemError(404, "unknown_rule", "There is no rule with this id.")
     await state.search_rules.refresh()
+
+
+def _response(state: AppState, row: SearchRuleRow) -> SearchRuleResponse:
+    live = state.models.catalog
+    if live is None or row.kind is SearchRuleKind.REDIRECT:
+        return SearchRuleResponse(**asdict(row))
+    return SearchRuleResponse(**asdict(row), products=live.count_moved(row.product_id, row.field, row.value))

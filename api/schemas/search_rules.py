@@ -161,6 +161,9 @@ class SearchRuleResponse(ResponseBody):
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime
+    products: int | None = Field(
+        default=None, description="that it moves, of the catalogue as it is now: 0 is worth a look; null for a redirect"
+    )
 
 
 class SearchRulesResponse(ResponseBody):

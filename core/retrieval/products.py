@@ -82,6 +82,12 @@ class ProductIndex:
             return len(self.published.ids) + place
         return None if product_id in self.overlay.gone else self.published.row_of(product_id)
 
+    @property
+    def served_rows(self) -> IntArray:
+        """All rows but those of products that were replaced or deleted."""
+        alive = self.lexical.alive
+        return (np.arange(len(self.ids)) if alive is None else np.flatnonzero(alive)).astype(np.int32)
+
     @cached_property
     def _rows(self) -> Mapping[str, int]:
         return {product_id: row for row, product_id in enumerate(self.ids)}

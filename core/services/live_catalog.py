@@ -9,6 +9,7 @@ from itertools import islice
 
 from core.domain import Product
 from core.services.current_products import CurrentProducts
+from core.services.merchandising import count_with
 from core.text.embedding import FloatArray
 
 Embed = Callable[[Sequence[str]], FloatArray]
@@ -63,6 +64,15 @@ class LiveCatalog:
             self._title_seqs[product_id] = max(change.title_seq, known)
         self._serve({product_id: change.product for product_id, change in changes.items()}, {})
         self.seq = seq
+
+    def count_moved(self, product_id: str | None, field: str | None, value: str | None) -> int:
+        """How many products that are served now a rule for this product, or for this value of a field, moves."""
+        index = self.current.index
+        if index is None:
+            return 0
+        if field is None or value is None:
+            return int(product_id is not None and index.row_of(product_id) is not None)
+        return count_with(index.columns, index.served_rows, field, value)
 
     def titles(self, limit: int) -> dict[str, str]:
         """Product id → title of at most `limit` products that have no vector yet."""

@@ -29,6 +29,12 @@ def adjustment(
     return np.clip(added, -1, 1)
 
 
+def count_with(columns: ProductColumns, rows: IntArray, field: str, value: str) -> int:
+    """How many of `rows` have `value`, in any case, in `field`; 0 where the catalogue has no such field."""
+    coded = columns.field(field)
+    return 0 if coded is None else int(np.count_nonzero(_with_value(coded, value, rows)))
+
+
 def with_pins(order: IntArray, pins: Sequence[tuple[int, int]]) -> IntArray:
     """`order` (row numbers, each once) with each pin `(row, 1-based position)` at its position.
 

@@ -29,7 +29,7 @@ def test_rules_are_added_listed_and_deleted(client: TestClient, admin: dict[str,
     assert {name: value for name, value in pin.json().items() if name != "created_at"} == {
         "id": 1, "kind": "pin", "match": "exact", "query": "red shoes", "product_id": "p1", "position": 1,
         "field": None, "value": None, "strength": None, "url": None, "starts_at": None,
-        "ends_at": "2025-01-31T23:00:00Z",
+        "ends_at": "2025-01-31T23:00:00Z", "products": None,
     }  # fmt: skip
     boost = post(client, RULES, BOOST, admin)
     assert (boost.status_code, boost.json()["strength"], boost.json()["query"]) == (201, 0.2, None)

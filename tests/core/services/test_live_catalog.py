@@ -48,6 +48,15 @@ def embed_all(catalog: LiveCatalog) -> None:
         catalog.add_vectors(titles, list(catalog.embed(list(titles.values()))))
 
 
+def test_what_a_rule_moves_is_counted_among_the_products_of_now(catalog: LiveCatalog) -> None:
+    assert [catalog.count_moved(one, None, None) for one in ("1", "2", "3")] == [1, 1, 0]
+    catalog.apply({"3": Change(HAT, 8), "1": Change(None, 9)}, 9)
+    assert [catalog.count_moved(one, None, None) for one in ("1", "2", "3")] == [0, 1, 1]
+    counted = [catalog.count_moved(None, "category", one) for one in ("shoes", "LAMPS", "Hats", "Hat")]
+    assert counted == [0, 1, 1, 0]
+    assert catalog.count_moved(None, "attributes.colour", "red") == 0
+
+
 def test_a_new_product_is_found_by_its_words_and_then_by_meaning(catalog: LiveCatalog) -> None:
     catalog.apply({"3": Change(HAT, 8)}, 8)
     assert found(catalog, "felt hat") == ["3"]
