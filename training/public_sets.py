@@ -16,6 +16,7 @@ uses `description` and `features` (text or lists of it), `main_category`, `store
 """
 
 import argparse
+import glob
 import sys
 import tempfile
 from pathlib import Path
@@ -86,6 +87,7 @@ def amazonqac(source: str, out: Path, steps: Steps, limit: int | None = None, mi
     frame = _scan(source)
     columns = frame.collect_schema().names()
     _need([_TERM], columns, source)
+    _need_one_part(source, columns)
     if _PREFIXES not in columns and _PREFIX in columns:
         with steps.step("Reading the test part"):
             term = pl.col(_TERM).map_elements(normalize, return_dtype=pl.String).alias("query")
@@ -133,8 +135,22 @@ def amazon_products(source: str, out: Path, steps: Steps, limit: int | None = No
 
 def _scan(source: str) -> pl.LazyFrame:
     """The rows of a file, of a pattern, or of all Parquet files below a folder."""
+    return pl.scan_parquet(_pattern(source))
+
+
+def _pattern(source: str) -> str:
     is_one = source.endswith(".parquet") or "*" in source
-    return pl.scan_parquet(source if is_one else f"{source.rstrip('/')}/**/*.parquet")
+    return source if is_one else f"{source.rstrip('/')}/**/*.parquet"
+
+
+def _need_one_part(source: str, columns: list[str]) -> None:
+    """Raises InputFileError where local files are of the training and of the test part.
+
+    Polars would find out too, but while it writes: what it began goes on for a moment after its error.
+    """
+    for file in sorted(glob.glob(_pattern(source), recursive=True)):  # noqa: PTH207 - a Path takes no absolute pattern
+        if (_POPULARITY in pl.read_parquet_schema(file)) != (_POPULARITY in columns):
+            raise InputFileError(f"{source} cannot be read: {Path(file).name} is of another part than the files before")
 
 
 def _need(needed: list[str], columns: list[str], source: str) -> None:

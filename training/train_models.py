@@ -24,7 +24,7 @@ from database.identity import UserKeys
 from training.import_data import Importer, InputFiles
 from training.progress import Steps
 from training.shop_data import FILES, read_shop, wanted_version
-from training.versions import published
+from training.versions import other_preset, published
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +82,8 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
                     "learns from that"
                 )
             return
+        if other := other_preset(home, options.preset):
+            steps.say(f"the current version was trained with --preset {other}: training one with {options.preset}")
         # Imported only now: torch and its companions take seconds that a start with nothing to do need not spend.
         from training.pipeline import Pipeline
 

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core import artifacts
 from core.errors import ArtifactError
@@ -34,15 +35,23 @@ def fingerprint(
 
 
 def published(home: Path, wanted: str, fact: str = "fingerprint") -> str | None:
-    """The current version if its manifest says `wanted` under this name. Its files are verified when it is served.
+    """The current version if its manifest says `wanted` under this name. Its files are verified when it is served."""
+    manifest = _current(home)
+    return str(manifest["version"]) if manifest.get(fact) == wanted else None
 
-    A version in an older format is none: it is trained anew.
-    """
+
+def other_preset(home: Path, preset: Preset) -> str | None:
+    """The preset of the current version where that is another one, for people who wonder why a new one is trained."""
+    known = _current(home).get("preset", preset)
+    return None if known == preset else str(known)
+
+
+def _current(home: Path) -> Mapping[str, Any]:
+    """The manifest of the current version. A version in an older format is none: it is trained anew."""
     version = artifacts.current_version(home / "artifacts")
     if version is None:
-        return None
+        return {}
     try:
-        manifest = artifacts.read_manifest(home / "artifacts", version)
+        return artifacts.read_manifest(home / "artifacts", version)
     except ArtifactError:
-        return None
-    return version if manifest.get(fact) == wanted else None
+        return {}

@@ -91,6 +91,7 @@ def read_catalog(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[
         columns_attributes=attributes,
         columns_ignored=tuple(name for name in resolved.rest if name not in attributes),
         unreadable_values={name: count for name, count in good.unreadable.items() if name != _IN_PRICE},
+        missing_values={name: count for name in used if (count := frame[name].null_count())},
         encoding=source.encoding,
         ids_from_content=ids_from_content,
         notes=resolved.notes,

@@ -30,6 +30,7 @@ class ImportReport:
     columns_attributes: tuple[str, ...] = ()  # columns kept as attributes (catalogue only)
     columns_ignored: tuple[str, ...] = ()
     unreadable_values: Mapping[str, int] = field(default_factory=dict)  # our field → values read as missing
+    missing_values: Mapping[str, int] = field(default_factory=dict)  # our field → rows kept without it (catalogue)
     encoding: str = "utf-8"
     judged: bool = False  # queries with a relevance column
     ids_from_content: bool = False  # the catalogue had no id column
@@ -59,6 +60,8 @@ class ImportReport:
             text.append(f"  {self.duplicates:,} rows replaced by a later row with the same product_id")
         for name, count in self.unreadable_values.items():
             text.append(f"  {name}: {count:,} unreadable values read as missing")
+        if self.missing_values:
+            text.append("  rows without: " + ", ".join(f"{name} {n:,}" for name, n in self.missing_values.items()))
         text.extend(bad_row_lines(self.bad_rows, self.examples))
         text.extend(f"  {note}" for note in self.notes)
         return text

@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
 LEXICAL_CANDIDATES = 200  # best by BM25 that are looked at, beside all that are near in meaning
-RANKED = 200  # of these the best by BM25 and cosine, fused: ranked by all features
+RANKED = 150  # of these the best by BM25 and cosine, fused: ranked by all features
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def question(index: ProductIndex, asked_terms: Sequence[str], all_terms: Sequenc
     """The parts of `asked_terms`, at least one; `all_terms` are those and the words that join them, in order."""
     asked = index.asked(asked_terms)
     idf = np.array([sum(index.lexical.idf(term) for term in one.terms) for one in asked], np.float32)
-    known = np.array([any(all(term in index.lexical for term in form) for form in one.forms) for one in asked])
+    known = np.array([index.lexical.holds_any(one) for one in asked])
     return Question(tuple(asked_terms), asked, idf, known, _kind(asked, all_terms))
 
 

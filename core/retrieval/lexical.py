@@ -134,6 +134,10 @@ class LexicalIndex:
         low, high = prefix_range(self.base.vocabulary, beginning)
         return list(self.base.vocabulary[low : min(high, low + limit)])
 
+    def holds_any(self, part: Asked) -> bool:
+        """Whether some form of `part` has only terms that products hold."""
+        return any(all(term in self for term in form) for form in part.forms)
+
     def score(self, asked: Sequence[Asked]) -> tuple[FloatArray, FloatArray]:
         """BM25 `(size,)` and coverage `(size,)`: the share of the query's idf that a product holds, in [0, 1].
 

@@ -22,7 +22,7 @@ from core.retrieval.lexical_build import live_segment
 from core.retrieval.overlay import Overlay
 from core.retrieval.title_terms import TitleTerms, build_title_terms, joined, stacked
 from core.text.synonyms import Forms, Synonyms
-from core.text.terms import terms, terms_of_normalized
+from core.text.terms import taken_apart, terms, terms_of_normalized
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ _FEW = 20  # nearest ones where nothing is near enough
 _UNRELATED = 0.33  # below this cosine a title has nothing to do with a query
 _BEGINNING = 4  # characters of a model number that stand for the whole
 _COMPLETIONS = 20
-_COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part
+_COMPLETED_WEIGHT = 0.8  # of the BM25 of a model number that was typed in part, or of words typed without a space
 _SYNONYM_WEIGHT = 0.8  # of the BM25 of a term that stands for the typed one
 _JOINED_SHARE = 2  # times as many products may hold both words as hold the one that they make
 _APART_WEIGHT = 0.8  # of the BM25 of that word, for products that hold both
@@ -108,7 +108,9 @@ class ProductIndex:
                 continue
             parts.append(self._completed(listed[at]))
             at += 1
-        return tuple(parts)
+        if any(self.lexical.holds_any(part) for part in parts):
+            return tuple(parts)
+        return tuple(self._taken_apart(part) for part in parts)  # the last resort: beside known words it does harm
 
     def count_matching(self, query_terms: Sequence[str]) -> int:
         """How many products hold all `query_terms`, be it as synonyms."""
@@ -215,6 +217,13 @@ class ProductIndex:
                 completed = self.lexical.completed(term, _COMPLETIONS)
                 return Asked((typed, *((one,) for one in completed)), (1.0, *[_COMPLETED_WEIGHT] * len(completed)))
         return Asked(forms, (1.0, *[_SYNONYM_WEIGHT] * (len(forms) - 1)))
+
+    def _taken_apart(self, part: Asked) -> Asked:
+        """A part that no product holds with what was typed without a space, if that is known: `4mil`."""
+        for apart in taken_apart(part.terms[0]) if len(part.terms) == 1 else ():
+            if all(term in self.lexical for term in apart):
+                return Asked((part.terms, apart), (1.0, _COMPLETED_WEIGHT))
+        return part
 
 
 def _with_overlay(base: ProductIndex, overlay: Overlay) -> ProductIndex:

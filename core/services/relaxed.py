@@ -22,7 +22,7 @@ def relaxed(index: ProductIndex, asked: Sequence[Asked], text: str, matches: Mat
     lacking = [part for part in asked if best not in index.lexical.matching_all([part])]
     if not lacking or len(lacking) == len(asked):
         return NEAREST_ONES
-    return "without " + ", ".join(_as_written(part, text) for part in lacking)
+    return "without " + ", ".join(dict.fromkeys(_as_written(part, text) for part in lacking))
 
 
 def _as_written(part: Asked, text: str) -> str:

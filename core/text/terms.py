@@ -16,6 +16,9 @@ from core.text.units import canonical_units
 
 _PARTS = re.compile(r"\d+(?:[./]\d+)+|\d+(?:\p{L}[\p{L}\p{M}]*)?|[\p{L}\p{M}]+\d[\p{L}\p{N}]*|[\p{L}\p{M}]+\+*")
 _SIDES = re.compile(r"""(?<=\d)(['"]|[ -]?(?:in|inch|inches|ft|foot|feet|mm|cm))? ?x ?(?=\d)""")
+_GLUED_FRACTION = re.compile(r"(\d+)(\d)/(\d+)")
+_RUNS = re.compile(r"\d+|\p{L}+")
+_MOST_RUNS, _SHORTEST_RUN = 3, 3  # letters of the word among them: fewer belong to a model number
 _DANGLING = frozenset(["an", "and", "at", "by", "for", "from", "of", "or", "the", "to", "with"])
 _UNASKED = _DANGLING | {"a", "in", "on"}  # words that join others: a product need not hold them
 _local = threading.local()  # a Snowball stemmer must not be shared between threads
@@ -48,6 +51,20 @@ def asked_terms(text: str) -> list[str]:
         for at, term in enumerate(found)
         if term not in _UNASKED or at == last or (term == "in" and at > 0 and found[at - 1][0].isdigit())
     ]
+
+
+def taken_apart(term: str) -> list[tuple[str, ...]]:
+    """How a term that nobody holds may have been meant, the likeliest first: parts that were typed without a space.
+
+    `4mil` → `4`, `mil`; `161/2` → `16`, `1/2`, or 161 by 2. A model number such as `h6` stays whole.
+    """
+    if found := _GLUED_FRACTION.fullmatch(term):
+        whole, numerator, denominator = found.groups()
+        return [(whole, f"{numerator}/{denominator}"), (whole + numerator, denominator)]
+    parts = tuple(_RUNS.findall(term))
+    if 1 < len(parts) <= _MOST_RUNS and any(part.isalpha() and len(part) >= _SHORTEST_RUN for part in parts):
+        return [parts]
+    return []
 
 
 def repeats_a_term(typed: str, added: str) -> bool:

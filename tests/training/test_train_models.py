@@ -12,6 +12,7 @@ from core.artifacts import current_version, open_current
 from core.errors import ArtifactError
 from core.services.bundle import load_bundle
 from tests.trained_shop import PRODUCTS, TrainedShop, train
+from training.versions import other_preset
 
 
 @pytest.fixture
@@ -49,6 +50,12 @@ def test_a_second_run_does_nothing(trained_shop: TrainedShop, copied: Path) -> N
     done = train(copied, *files(trained_shop))
     assert "is up to date" in done.stdout
     assert current_version(copied / "artifacts") == version
+
+
+def test_another_preset_is_a_reason_to_train_and_is_said(trained_shop: TrainedShop) -> None:
+    assert other_preset(trained_shop.home, "tiny") is None
+    assert other_preset(trained_shop.home, "small") == "tiny"
+    assert other_preset(trained_shop.home / "nowhere", "small") is None
 
 
 def test_searches_and_live_changes_alone_are_no_reason_to_train_at_every_start(

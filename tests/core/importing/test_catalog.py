@@ -31,6 +31,8 @@ def test_a_marketplace_export(tmp_path: Path) -> None:
     assert first.attributes == {"sub_category": "Air Conditioners", "actual_price": "₹58,990"}
     assert (second.price, second.currency, second.rating, second.rating_count) == (None, None, None, None)
     assert report.unreadable_values == {"rating": 1, "rating_count": 1}
+    assert report.missing_values == {"rating": 1, "rating_count": 1, "price": 1}
+    assert "  rows without: price 1, rating 1, rating_count 1" in report.lines()
     assert report.ids_from_content
     assert len(first.product_id) == 16
     assert read_catalog(path)[0].equals(frame)

@@ -84,6 +84,15 @@ def test_a_word_that_was_typed_in_two_is_found_as_one() -> None:
     assert [one.terms for one in found.asked(terms("carpenter ant"))] == [("carpent",), ("ant",)]
 
 
+def test_what_was_typed_without_a_space_comes_apart_where_nothing_else_is_known() -> None:
+    products = [Product("a", "4 mil film"), Product("b", "Bolt 16 1/2 in."), Product("c", "Wire mil 2")]
+    index = build_products(products, np.eye(3, dtype=np.float32))
+    zero = np.zeros(3, np.float32)
+    assert [ids(index, text, zero) for text in ("4mil", "161/2")] == [["a"], ["b"]]
+    assert index.count_matching(terms("4mil wire")) == 0  # a known word is enough
+    assert index.count_matching(terms("9mil")) == 0  # one part is in no product
+
+
 def test_units_are_known_words() -> None:
     lexical = build_lexical([Product("a", "Ladder, 4 feet"), Product("b", "Foot rest")])
     assert all(lexical.knows(word) for word in ("foot", "feet", "ft", "4-foot", "ladders"))

@@ -3,7 +3,7 @@
 import pytest
 
 from core.text.correct import Corrector
-from core.text.terms import asked_terms, dangles, repeats_a_term, terms
+from core.text.terms import asked_terms, dangles, repeats_a_term, taken_apart, terms
 from core.text.titles import phrases, title_segments
 
 
@@ -81,6 +81,23 @@ def test_joining_words_are_not_asked_for(text: str, expected: list[str]) -> None
 )
 def test_repeats(typed: str, added: str, expected: bool) -> None:
     assert repeats_a_term(typed, added) == expected
+
+
+@pytest.mark.parametrize(
+    "term, expected",
+    [
+        ("4mil", [("4", "mil")]),
+        ("161/2", [("16", "1/2"), ("161", "2")]),
+        ("25x14steel", []),  # more runs than words typed together have
+        ("h6", []),
+        ("1/2", []),
+        ("80/7", [("8", "0/7"), ("80", "7")]),
+        ("steel", []),
+        ("", []),
+    ],
+)
+def test_terms_that_were_typed_together(term: str, expected: list[tuple[str, ...]]) -> None:
+    assert taken_apart(term) == expected
 
 
 def test_dangling_ends() -> None:
