@@ -21,7 +21,7 @@ from typing import Any
 
 from core.errors import ArtifactError
 
-FORMAT = 6
+FORMAT = 7
 _CURRENT, _PREVIOUS = "current", "previous"
 _MANIFEST = "manifest.json"
 

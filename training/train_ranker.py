@@ -1,7 +1,7 @@
 """Teaches search what shoppers mean: `python -m training.train_ranker --judgments FILE --home DIR`.
 
 Judged searches (query, product_id, relevance) or, without a file, the clicks of the shop's own log with the bias of
-positions taken out → an adapter of the vectors and a LambdaMART ranker → a new version, published only if it answers
+positions taken out → an adapter of the vectors and a network that ranks → a new version, published only if it answers
 held-out queries better than search without it, beyond chance. `--force` publishes whatever the figures say.
 """
 

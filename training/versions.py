@@ -11,7 +11,7 @@ from core.errors import ArtifactError
 from core.language_model.config import Preset
 from core.text.embedding import PACKAGED_MODEL
 
-_PIPELINE = 6  # raised when the same data would give another artifact
+_PIPELINE = 7  # raised when the same data would give another artifact
 
 
 def fingerprint(

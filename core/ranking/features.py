@@ -46,7 +46,8 @@ FEATURES = (
     # meaning
     "cosine",
     "cosine_behind",  # behind the best of the candidates
-    "fused",  # lexical and cosine, as the ranking without judgments weighs them
+    "fused",  # lexical and cosine
+    "formula",  # these and what the title holds: what ranks where nothing was judged
     # the candidates
     "like_the_best",  # cosine to the middle of the best candidates
     "like_the_best_behind",
@@ -65,6 +66,7 @@ FEATURES = (
     "holding_all",  # ln(1 + candidates whose title holds every part)
 )
 LEXICAL_SHARE = 0.6
+_OF_THE_TITLE = {"title_coverage": 0.3, "in_a_row": 0.15, "numbers": 0.2}  # beside 1 for what is fused
 _BEST = 12  # candidates whose middle is looked at
 _BEST_KINDS = 30  # and whose categories, heads and brands
 _SHARPNESS = 8.0  # how much more a better candidate weighs
@@ -105,6 +107,17 @@ def fused(lexical: FloatArray, cosine: FloatArray) -> FloatArray:
     return (share * words + (1 - share) * scaled).astype(np.float32)
 
 
+def _formula(known: Known) -> FloatArray:
+    """`(R,)` in [0, 1]: a title that holds the words themselves, in a row, and the very numbers is worth more.
+
+    The weights are those that one shop's judgments give, rounded; results hardly depend on them.
+    """
+    score = np.asarray(known["fused"], np.float32)
+    for name, weight in _OF_THE_TITLE.items():
+        score = score + np.float32(weight) * np.maximum(known[name], 0)
+    return (score / np.float32(1 + sum(_OF_THE_TITLE.values()))).astype(np.float32)
+
+
 def features(found: Candidates) -> FloatArray:
     """`(R, F)` in the order of `FEATURES`; finite."""
     if not len(found.lexical):
@@ -114,8 +127,8 @@ def features(found: Candidates) -> FloatArray:
     known["cosine"] = found.cosine
     known["cosine_behind"] = found.cosine - found.cosine.max(initial=-1)
     known["best_cosine"] = float(found.cosine.max(initial=-1))
-    score = fused(found.lexical, found.cosine)
-    known["fused"] = score
+    known["fused"] = fused(found.lexical, found.cosine)
+    known["formula"] = score = _formula(known)
     _of_the_best(found, score, known)
     table = np.empty((len(found.lexical), len(FEATURES)), np.float32)
     for at, name in enumerate(FEATURES):

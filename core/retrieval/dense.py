@@ -141,8 +141,7 @@ def _graph(codes: CodeArray) -> "Index":
 
 
 def _empty_graph(dimensions: int, rows: int) -> "Index":
-    # Imported where a graph is needed: in a process that trains this must come after LightGBM, which otherwise takes
-    # some of usearch's C++ symbols for its own and fails ("Feature (Column_) appears more than one time").
+    # Imported where a graph is needed: small shops compare all vectors.
     from usearch.index import Index, MetricKind, ScalarKind
 
     return Index(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from core.artifacts import ArtifactFolder
 from core.domain import Product, SearchQuery
-from core.ranking.ranker import FormulaRanker, TreeRanker
+from core.ranking.ranker import FormulaRanker, NetworkRanker
 from core.retrieval.dense import DenseIndex
 from core.retrieval.lexical import Asked, LexicalIndex
 from core.retrieval.lexical_build import live_segment, weighted_terms
@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 T = TypeVar("T")
 
-FORMULA_ONLY = "formula for trees"
+FORMULA_ONLY = "formula for network"
 
 
 class Ours:
@@ -63,13 +63,13 @@ def without_judgments(bundle: Bundle, folder: ArtifactFolder) -> Bundle:
 def ablations(bundle: Bundle, products: Sequence[Product]) -> Iterator[tuple[str, Ours]]:
     """Ours as served without one part each; `products` are those of the index, in its order.
 
-    The trees know no vectors but the adapter's: without it there is the formula (`without_judgments`), to be compared
-    with `FORMULA_ONLY`.
+    The network knows no vectors but the adapter's: without it there is the formula (`without_judgments`), to be
+    compared with `FORMULA_ONLY`.
     """
     index = bundle.products
     assert index is not None
     yield "no spelling", Ours(bundle, AsTyped(index.lexical, {}))
-    if isinstance(bundle.ranker, TreeRanker):
+    if isinstance(bundle.ranker, NetworkRanker):
         yield FORMULA_ONLY, Ours(replace(bundle, ranker=FormulaRanker()))
     dense = _as(WithoutNearest, index.dense)
     yield "no dense candidates", Ours(replace(bundle, products=replace(index, dense=dense)))

@@ -1,9 +1,9 @@
 """From judged searches to a ranker, and what it is worth on queries that it never saw.
 
-    encoder's vectors → adapter (one a fold) → samples → trees
+    encoder's vectors → adapter (one a fold) → samples → network
 
-A sample's features come from an adapter that did not see its query, or the trees would trust cosines that no new query
-has. What is measured is what is published: neither adapter nor trees learn from the queries that are held out.
+A sample's features come from an adapter that did not see its query, or the network would trust cosines that no new
+query has. What is measured is what is published: neither adapter nor network learns from the queries held out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from core.evaluation.metrics import bootstrap_interval, ndcg_at
-from core.ranking.ranker import FormulaRanker, Ranker, TreeRanker
+from core.ranking.ranker import FormulaRanker, NetworkRanker, Ranker
 from core.retrieval.adapter import Adapter
 from core.retrieval.products import ProductIndex
 from core.text.terms import terms
 from training.progress import Update
 from training.ranking.fit_adapter import AdapterData, fit_adapter
 from training.ranking.judged import LEAST_GRADE, JudgedQueries
+from training.ranking.network import fit_network
 from training.ranking.samples import Asked, Sample, adapted, read_queries, sample
-from training.ranking.trees import fit_trees
 
 FloatArray = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -35,7 +35,7 @@ class Learnt:
     """`index` is the published one with `adapter`; `figures` are of the held-out queries, by name."""
 
     adapter: Adapter
-    trees: bytes
+    network: NetworkRanker
     index: ProductIndex
     figures: Mapping[str, float]
 
@@ -73,10 +73,10 @@ class Learner:
         shares = (FOLDS / (FOLDS + 2), (FOLDS + 1) / (FOLDS + 2))
         adapter = self._fit(learning, asked, range(len(learning)), update, shares)
         index = self._adapted(adapter)
-        trees = fit_trees(
-            samples, self._seed, on_round=lambda share: update((FOLDS + 1 + share) / (FOLDS + 2), "trees")
+        network = fit_network(
+            samples, self._seed, on_step=lambda share: update((FOLDS + 1 + share) / (FOLDS + 2), "network")
         )
-        return Learnt(adapter, trees, index, self._measured(held_out, index, TreeRanker(trees)))
+        return Learnt(adapter, network, index, self._measured(held_out, index, network))
 
     def _read(self, judged: JudgedQueries) -> list[Asked]:
         return read_queries(self._index, self._known_words, judged.texts, self._encode)
@@ -122,7 +122,7 @@ class Learner:
             "held-out queries": float(len(rows)),
             "nDCG@10 without judgments": float(figures[:, 0].mean()),
             "nDCG@10 with the adapter": float(figures[:, 1].mean()),
-            "nDCG@10 with adapter and trees": float(figures[:, 2].mean()),
+            "nDCG@10 with adapter and network": float(figures[:, 2].mean()),
             "nDCG@10 gain, low": low,
             "nDCG@10 gain, high": high,
         }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core import artifacts
 from core.artifacts import ArtifactFolder
-from core.ranking.ranker import copy_trees, has_ranker, save_trees
+from core.ranking.ranker import copy_network, has_ranker, save_network
 from core.retrieval.adapter import load_adapter
 from core.retrieval.dense import build_dense
 from core.retrieval.storage import save_adapted
@@ -27,7 +27,7 @@ def publish_ranker(home: Path, version: ArtifactFolder, learnt: Learnt, facts: M
         if not name.startswith(f"{RANKING}/"):
             artifacts.link_or_copy(version.path / name, work / name)
     save_adapted(learnt.adapter, learnt.index.dense, work / RANKING)
-    save_trees(learnt.trees, {**facts, "figures": dict(learnt.figures)}, work / RANKING)
+    save_network(learnt.network, {**facts, "figures": dict(learnt.figures)}, work / RANKING)
     kept = {name: fact for name, fact in version.manifest.items() if name not in _OF_THE_MANIFEST}
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{str(kept.get('fingerprint', 'ranker'))[:8]}"
     artifacts.publish(home / "artifacts", work, name, {**kept, "ranker": {**facts, **learnt.figures}})
@@ -46,5 +46,5 @@ def carry_over(previous: Path, prepared: Path, titles: Sequence[str], vectors: F
     adapter = load_adapter(ranking)
     adapted = adapter.titles(vectors, [terms(title) for title in titles])
     save_adapted(adapter, build_dense(adapted), prepared / RANKING)
-    copy_trees(ranking, prepared / RANKING)
+    copy_network(ranking, prepared / RANKING)
     return True

@@ -84,9 +84,26 @@ def test_any_query_has_finite_features_and_scores_in_bounds(words: list[str], se
     assert scores.shape == rows.shape and ((scores >= 0) & (scores <= 1)).all()
 
 
-def test_the_formula_is_between_its_parts() -> None:
+def test_what_is_fused_is_between_its_parts() -> None:
     lexical, cosine = np.array([2.0, 1.0, 0.0], np.float32), np.array([0.0, 0.5, 1.0], np.float32)
     assert fused(lexical, cosine) == pytest.approx([0.6, 0.5, 0.4])
+
+
+def test_the_formula_by_hand() -> None:
+    known = table(INDEX, "18v drill", VECTORS[2])  # `18`, `volt`, `drill`: all in the title of the third, in a row
+    assert known["formula"][2] == pytest.approx(1)
+    assert known["formula"][1] == pytest.approx(known["fused"][1] / 1.65)
+    known = table(INDEX, "lamp", VECTORS[0])  # no neighbours, no numbers: 0 and not −1
+    assert known["formula"][0] == pytest.approx((known["fused"][0] + 0.3) / 1.65)
+
+
+def test_the_formula_ranker_is_relative_to_the_best() -> None:
+    rows = np.zeros((3, len(FEATURES)), np.float32)
+    rows[:, FEATURES.index("formula")] = [0.4, 0.4, 0.2]
+    rows[:, FEATURES.index("like_the_best")] = [0.5, -0.5, 0.5]
+    assert FormulaRanker().score(rows) == pytest.approx([1, 0.4 / 0.45, 0.25 / 0.45])
+    assert FormulaRanker().score(np.zeros((2, len(FEATURES)), np.float32)).tolist() == [0, 0]
+    assert FormulaRanker().score(rows[:0]).shape == (0,)
 
 
 def test_business_signals_are_bounded_and_backed() -> None:

@@ -62,7 +62,7 @@ def learnt() -> Learnt:
 
 def test_held_out_queries_are_answered_better(learnt: Learnt) -> None:
     assert learnt.pays
-    assert learnt.figures["nDCG@10 with adapter and trees"] > learnt.figures["nDCG@10 without judgments"] + 0.05
+    assert learnt.figures["nDCG@10 with adapter and network"] > learnt.figures["nDCG@10 without judgments"] + 0.05
     settee = learnt.adapter.query(encode(["settee"])[0], ["sette", "settee"])
     assert settee.shape == (32,) and np.linalg.norm(settee) == pytest.approx(1, abs=1e-5)
 
@@ -76,7 +76,7 @@ def test_a_version_carries_it_on(learnt: Learnt, tmp_path: Path) -> None:
     )
     folder = artifacts.open_current(tmp_path / "artifacts")
     assert folder.version == name and folder.manifest["ranker"]["learnt_from"] == "judged.csv"
-    assert load_ranker(folder.path / RANKING).name == "trees"
+    assert load_ranker(folder.path / RANKING).name == "network"
     index = load_products(folder.path / PRODUCTS, ranking=folder.path / RANKING)
     assert index.adapter is not None
     np.testing.assert_array_equal(index.dense.codes, learnt.index.dense.codes)
