@@ -20,6 +20,7 @@ CLIPPED = 4.0  # standard deviations: what is farther away is as far
 _WEIGHTS = {"formula": 1.0, "like_the_best": 0.1, "category": 0.03}
 _FORMULA_FEATURES = [FEATURES.index(name) for name in _WEIGHTS]
 _FORMULA_WEIGHTS = np.array(list(_WEIGHTS.values()), np.float32)
+_FORMULA_SHARE = 1 / 3  # of the score where a network was taught
 _NETWORK, _FACTS = "network.safetensors", "ranker.json"
 
 
@@ -54,8 +55,9 @@ class FormulaRanker:
 class NetworkRanker:
     """One hidden layer beside a linear way: x·w + relu(x·W + b)·v for features x in standard deviations.
 
-    `mean`, `scale` and `linear` `(F,)`, `hidden` `(F, H)`, `bias` and `output` `(H,)`. A score is the sum in standard
-    deviations of the query's candidates, squeezed into (0, 1) by the logistic function, which keeps the order.
+    `mean`, `scale` and `linear` `(F,)`, `hidden` `(F, H)`, `bias` and `output` `(H,)`. A score is what the network and,
+    with half its weight, the formula say, each in standard deviations of the query's candidates: together they answer
+    new queries better than either. The logistic function squeezes it into (0, 1) and keeps the order.
     """
 
     mean: FloatArray
@@ -83,10 +85,16 @@ class NetworkRanker:
     def score(self, features: FloatArray) -> FloatArray:
         if not len(features):
             return np.zeros(0, np.float32)
-        raw = self.raw(features)
-        standard = (raw - raw.mean()) / max(float(raw.std()), 1e-9)
-        squeezed: FloatArray = (1 / (1 + np.exp(-standard))).astype(np.float32)
+        learnt, plain = _standard(self.raw(features)), _standard(FormulaRanker().score(features))
+        both = (1 - _FORMULA_SHARE) * learnt + _FORMULA_SHARE * plain
+        squeezed: FloatArray = (1 / (1 + np.exp(-both))).astype(np.float32)
         return squeezed
+
+
+def _standard(raw: FloatArray) -> FloatArray:
+    """In standard deviations from their mean."""
+    standard: FloatArray = (raw - raw.mean()) / np.float32(max(float(raw.std()), 1e-9))
+    return standard
 
 
 def save_network(ranker: NetworkRanker, facts: dict[str, object], folder: Path) -> None:
