@@ -23,7 +23,7 @@ async def search_rules(state: State) -> SearchRulesResponse:
     """Every rule, those that are over among them."""
     async with state.database.reading() as session:
         found = await SearchRuleRepository(session).all()
-    return SearchRulesResponse(rules=await asyncio.to_thread(lambda: [_response(state, row) for row in found]))
+    return SearchRulesResponse(rules=[await _response(state, row) for row in found])
 
 
 @router.post("", status_code=201, responses=problem_responses(401, 403, 503))
@@ -37,7 +37,7 @@ async def add_search_rule(body: SearchRuleRequest, state: State) -> SearchRuleRe
     async with state.database.transaction() as session:
         row = await SearchRuleRepository(session).add(NewSearchRule(created_at=datetime.now(UTC), **values))
     await state.search_rules.refresh()
-    return _response(state, row)
+    return await _response(state, row)
 
 
 @router.delete("/{rule_id}", status_code=204, responses=problem_responses(401, 403, 404, 503))
@@ -50,8 +50,9 @@ async def delete_search_rule(rule_id: RuleId, state: State) -> None:
     await state.search_rules.refresh()
 
 
-def _response(state: AppState, row: SearchRuleRow) -> SearchRuleResponse:
+async def _response(state: AppState, row: SearchRuleRow) -> SearchRuleResponse:
     live = state.models.catalog
     if live is None or row.kind is SearchRuleKind.REDIRECT:
         return SearchRuleResponse(**asdict(row))
-    return SearchRuleResponse(**asdict(row), products=live.count_moved(row.product_id, row.field, row.value))
+    moved = await asyncio.to_thread(live.count_moved, row.product_id, row.field, row.value)  # looks at every product
+    return SearchRuleResponse(**asdict(row), products=moved)

@@ -8,6 +8,7 @@ in what they draw are one wide network, whose mean changes less from one trainin
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -58,13 +59,14 @@ def fit_network(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Lists:
-    """Q queries with at most R candidates: `features` `(Q, R, F)`, `wanted` `(Q, R)` sums to 1, `weight` `(Q,)`."""
+    """Q queries with at most R candidates: `wanted` sums to 1 for each; `absent`: there are fewer candidates."""
 
-    def __init__(
-        self, features: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor, absent: torch.Tensor
-    ) -> None:
-        self.features, self.wanted, self.weight, self.absent = features, wanted, weight, absent
+    features: torch.Tensor  # (Q, R, F)
+    wanted: torch.Tensor  # (Q, R)
+    weight: torch.Tensor  # (Q,)
+    absent: torch.Tensor  # (Q, R)
 
     @classmethod
     def of(cls, samples: Sequence[Sample], mean: FloatArray, scale: FloatArray) -> "_Lists":
