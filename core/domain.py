@@ -209,10 +209,11 @@ class PartKind(StrEnum):
 
 
 class PartUse(StrEnum):
-    """What an understood part does: it leaves out the other products, or puts those it means first."""
+    """What an understood part does: it leaves out the other products, puts those it means first, or nothing."""
 
     FILTER = "filter"
     PREFERENCE = "preference"
+    IGNORED = "ignored"  # understood, and not to be had: the catalogue does not know it, or no product is within
 
 
 @dataclass(frozen=True, slots=True)

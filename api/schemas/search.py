@@ -102,7 +102,9 @@ class UnderstoodBody(ResponseBody):
     kind: PartKind
     text: str = Field(description="as typed")
     value: str = Field(description="for people")
-    applied: PartUse = Field(description="`filter`: others are left out; `preference`: these come first")
+    applied: PartUse = Field(
+        description="`filter`: others are left out; `preference`: these come first; `ignored`: nothing is within"
+    )
 
 
 class SearchResponse(ResponseBody):

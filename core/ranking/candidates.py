@@ -26,7 +26,7 @@ class Question:
     asked: tuple[Asked, ...]
     idf: FloatArray
     known: npt.NDArray[np.bool_]
-    kind: int  # the part that names what is sought: the last one before `with`, `for`, `in`
+    kind: int  # the part that names what is sought: the last one before `with`, `for`, `in` that is no number
 
 
 def question(index: ProductIndex, asked_terms: Sequence[str], all_terms: Sequence[str]) -> Question:
@@ -84,4 +84,5 @@ def _kind(asked: Sequence[Asked], all_terms: Sequence[str]) -> int:
             break
         named.add(term)
     before = [at for at, one in enumerate(asked) if named.issuperset(one.terms)]
-    return before[-1] if before else len(asked) - 1
+    words = [at for at in before if not asked[at].terms[0][0].isdigit()]
+    return (words or before or [len(asked) - 1])[-1]

@@ -66,7 +66,7 @@ FEATURES = (
     "holding_all",  # ln(1 + candidates whose title holds every part)
 )
 LEXICAL_SHARE = 0.6
-_OF_THE_TITLE = {"title_coverage": 0.3, "in_a_row": 0.15, "numbers": 0.2}  # beside 1 for what is fused
+_OF_THE_TITLE = {"title_coverage": 0.3, "in_a_row": 0.15, "numbers": 0.2, "kind_held": 0.05}  # beside 1 for `fused`
 _BEST = 12  # candidates whose middle is looked at
 _BEST_KINDS = 30  # and whose categories, heads and brands
 _SHARPNESS = 8.0  # how much more a better candidate weighs
@@ -108,7 +108,7 @@ def fused(lexical: FloatArray, cosine: FloatArray) -> FloatArray:
 
 
 def _formula(known: Known) -> FloatArray:
-    """`(R,)` in [0, 1]: a title that holds the words themselves, in a row, and the very numbers is worth more.
+    """`(R,)` in [0, 1]: a title that holds the words themselves, in a row, the very numbers and the kind is worth more.
 
     The weights are those that one shop's judgments give, rounded; results hardly depend on them.
     """

@@ -1,8 +1,8 @@
 """The products of a shop as search sees them: one row each, in every array.
 
 The result set of a query is defined here, once, so that totals, facets and paging mean something: the products that
-hold every part of it lexically (where fewer than `ENOUGH` do, a good part of it by idf), and the nearest in meaning
-above a similarity floor. Where neither finds any, the few nearest there are.
+hold every part of it lexically (where fewer than `ENOUGH` do, half as much of it by idf as any does), and the nearest
+in meaning above a similarity floor. Where neither finds any, the few nearest there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,9 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
 ENOUGH = 100  # products that hold every part: some pages of them, and no other is needed
-COVERAGE_FLOOR = 0.4  # otherwise a product that holds this share of the query's idf is a result
-SIMILARITY_FLOOR = 0.36  # and so is one whose title is this near in meaning, by the encoder's own vectors
+COVERAGE_FLOOR = 0.5  # otherwise a product is a result that holds this share of the idf that the best one holds
+SIMILARITY_FLOOR = 0.36  # and so is one whose title is this near in meaning, by the encoder's own vectors,
+NEAR_THE_NEAREST = 0.5  # and not less than this share as near as the nearest
 NEAREST = 200  # in meaning, at most
 _FEW = 20  # nearest ones where nothing is near enough
 _UNRELATED = 0.33  # below this cosine a title has nothing to do with a query
@@ -140,10 +141,13 @@ class ProductIndex:
             near, cosines = near[alive], cosines[alive]
         floor = SIMILARITY_FLOOR if self.adapter is None else self.adapter.floor
         nearest, cosines = near[np.argsort(-cosines)], np.sort(cosines)[::-1]
-        near = nearest[: int(np.count_nonzero(cosines >= floor))]
+        nearest_one = float(cosines[0]) if len(cosines) else 0.0
+        near = nearest[: int(np.count_nonzero(cosines >= max(floor, NEAR_THE_NEAREST * nearest_one)))]
         holding = coverage > 1 - 1e-5
         holding_all = int(np.count_nonzero(holding))
-        chosen = holding if holding_all >= ENOUGH else coverage >= COVERAGE_FLOOR
+        chosen = holding
+        if holding_all < ENOUGH:  # what no product holds says nothing of any: so the best one is the measure
+            chosen = coverage >= max(COVERAGE_FLOOR * float(coverage.max(initial=0)), 1e-6)
         chosen[near] = True
         rows = np.flatnonzero(chosen).astype(np.int32)
         if not len(rows):  # nothing is near enough: the nearest there are, if they have anything to do with it

@@ -11,17 +11,19 @@ from core.retrieval.columns import FloatArray, IntArray, ProductColumns
 from core.text.query_wishes import Wish
 
 _NO_SHARES: Mapping[int, float] = MappingProxyType({})
+_FAR = 0.5  # of a price that was named: what is as far away fulfils nothing
 _POOR, _EXCELLENT = 3.0, 5.0  # between these stars a rating counts from nothing to all
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Values of one column, or a wish about prices or ratings."""
+    """Values of one column, a wish about prices or ratings, or a price."""
 
     part: UnderstoodPart
     column: str  # `price`, `rating`, `category`, `brand` or `attributes.NAME`
     shares: Mapping[int, float] = field(default_factory=lambda: _NO_SHARES)  # codes of the column → in [0, 1]
     wish: Wish | None = None
+    near: float | None = None  # a price that was named
 
     def share(self, columns: ProductColumns, rows: IntArray) -> FloatArray:
         """How far each of `rows` fulfils it, `(R,)` in [0, 1]; what is not known of a product fulfils nothing.
@@ -32,6 +34,9 @@ class Preference:
         if self.wish is Wish.WELL_RATED:
             excellence = (np.nan_to_num(columns.rating[rows], nan=_POOR) - _POOR) / (_EXCELLENT - _POOR)
             return np.asarray(np.clip(excellence, 0, 1), np.float32)
+        if self.near is not None:
+            away = np.abs(columns.price[rows] - self.near) / (_FAR * self.near)
+            return np.asarray(np.nan_to_num(np.clip(1 - away, 0, 1), nan=0.0), np.float32)
         if self.wish is not None:
             return _price_share(columns.price[rows], low=self.wish is Wish.LOW_PRICE)
         coded = columns.field(self.column)

@@ -3,9 +3,13 @@
 What a shopper states outright (`under $50`, `4 stars and up`, `in stock`) becomes a filter and leaves the searched
 text, where the catalogue knows that field of most products and something is left to search. Everything else is a
 preference: its words stay, it removes no product, and ranking takes it as a feature.
+
+What is stated and cannot be fulfilled (stock that the catalogue does not tell, a price below all) is ignored: its words
+go too, unless a product holds them beside their neighbour, where they would find what nobody asked for. The same
+holding settles what is doubtful: `500` is a price behind `shirt`, and a part of the name where products hold both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,13 +19,17 @@ from core.retrieval.columns import UNKNOWN_STOCK, FloatArray, ProductColumns
 from core.services.preferences import Preference
 from core.services.value_phrases import Meaning, ValuePhrases, value_phrases
 from core.text.amounts import Token, tokens_of
+from core.text.limit_cursor import Limit
+from core.text.limit_words import UNFINISHED
 from core.text.normalize import normalize
 from core.text.phrase_key import atoms_of
-from core.text.query_limits import Limit, limits_of, with_joining
+from core.text.query_limits import limits_of, with_joining
 from core.text.query_wishes import WISHES, wish_at
 from core.text.titles import JOINERS
 
 _KNOWN_ENOUGH = 0.5  # of the products; below that a filter would hide more unknown ones than unwanted ones
+
+_LIMITS_WITHOUT_NUMBER = {"stock", "available", *(words[-1] for words in UNFINISHED)}
 
 Typed = list[tuple[int, str]]
 """For each word the piece of the query that holds it, as typed, with its place: one piece may hold several words."""
@@ -64,7 +72,9 @@ class Understood:
 class QueryReader:
     """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
 
-    def __init__(self, columns: ProductColumns) -> None:
+    def __init__(self, columns: ProductColumns, holds: Callable[[str], bool]) -> None:
+        """`holds`: whether some product holds every word of a normalised text."""
+        self._holds = holds
         self._phrases: ValuePhrases = value_phrases(columns)
         self._brand_words = frozenset(
             key.rpartition(" ")[2] for key, one in self._phrases.meanings.items() if one.kind is PartKind.BRAND
@@ -77,11 +87,11 @@ class QueryReader:
         """What `raw` says, as the shopper typed it. Never fails: a text that says nothing is its own normal form."""
         normal = normalize(raw)
         words = normal.split()
-        if any(map(str.isdigit, normal)) or "stock" in normal or "available" in normal:
+        if any(map(str.isdigit, normal)) or not _LIMITS_WITHOUT_NUMBER.isdisjoint(words):
             tokens = tokens_of(raw, normal)
-            limits = [limit for limit in limits_of(tokens, self._brand_words) if self._applies(limit)]
-            if limits:
-                understood = self._with_limits(tokens, limits)
+            stated = {limit: use for limit in limits_of(tokens, self._brand_words) if (use := self._use(tokens, limit))}
+            if stated:
+                understood = self._with_limits(tokens, stated)
                 if understood is not None:
                     return understood
         preferences, optional = self._preferences(words, _typed(raw, normal), [0] * len(words))
@@ -92,18 +102,31 @@ class QueryReader:
             optional=optional if _says_more(words, optional) else frozenset(),
         )
 
+    def _use(self, tokens: Sequence[Token], limit: Limit) -> PartUse | None:
+        """What a limit is good for; None: its words are searched like others."""
+        applies = self._applies(limit)
+        if limit.doubtful and not applies:
+            return None
+        if (limit.doubtful or not (applies or limit.is_unfinished)) and self._holds(_with_neighbour(tokens, limit)):
+            return None
+        if not applies:
+            return PartUse.IGNORED
+        return PartUse.PREFERENCE if limit.is_about else PartUse.FILTER
+
     def _applies(self, limit: Limit) -> bool:
         """Whether the catalogue can tell, and at least one product is within."""
         if limit.kind == "stock":
             return self._knows_stock
+        if limit.is_unfinished:
+            return False
         known = self._prices if limit.kind == "price" else self._ratings
         if known is None:
             return False
         return (limit.low is None or limit.low <= known[1]) and (limit.high is None or limit.high >= known[0])
 
-    def _with_limits(self, tokens: Sequence[Token], limits: Sequence[Limit]) -> Understood | None:
+    def _with_limits(self, tokens: Sequence[Token], limits: Mapping[Limit, PartUse]) -> Understood | None:
         """The query without the words of its limits; None where nothing were left to search, or limits contradict."""
-        filters = _filters(limits)
+        filters = _filters([limit for limit, use in limits.items() if use is PartUse.FILTER])
         gone = {at for limit in limits for at in with_joining(tokens, limit)}
         words: list[str] = []
         typed: Typed = []
@@ -120,12 +143,17 @@ class QueryReader:
         preferences, optional = self._preferences(words, typed, breaks)
         if filters is None or not _says_more(words, optional):
             return None
-        placed = [(limit.start, _part(tokens, limit)) for limit in limits]
+        placed = [(limit.start, _part(tokens, limit, use)) for limit, use in limits.items()]
+        named = [
+            Preference(part, "price", near=limit.low)
+            for (limit, use), (_, part) in zip(limits.items(), placed, strict=True)
+            if use is PartUse.PREFERENCE
+        ]
         placed += [(places[position], preference.part) for position, preference in preferences]
         return Understood(
             " ".join(words),
             filters,
-            tuple(preference for _, preference in preferences),
+            (*named, *(preference for _, preference in preferences)),
             tuple(part for _, part in sorted(placed, key=lambda one: one[0])),
             optional,
         )
@@ -198,16 +226,30 @@ def _filters(limits: Sequence[Limit]) -> SearchFilters | None:
     return SearchFilters(price_min=low, price_max=high, rating_min=max(ratings, default=None), in_stock=in_stock)
 
 
-def _part(tokens: Sequence[Token], limit: Limit) -> UnderstoodPart:
+def _with_neighbour(tokens: Sequence[Token], limit: Limit) -> str:
+    """The words of a limit with the one before it or, where none is, the one behind it."""
+    before = [word for token in tokens[: limit.start] for word in token.words][-1:]
+    behind = [word for token in tokens[limit.end :] for word in token.words][:1]
+    own = [
+        word for token in tokens[limit.start : limit.end] for word in token.words if token.amount or not limit.doubtful
+    ]
+    return " ".join(own + (before or behind))
+
+
+def _part(tokens: Sequence[Token], limit: Limit, use: PartUse) -> UnderstoodPart:
     low, high = (None if bound is None else _shown(bound) for bound in (limit.low, limit.high))
     if limit.kind == "stock":
         value = "in stock"
+    elif limit.is_unfinished:
+        value = "a limit without a number"
+    elif use is PartUse.PREFERENCE:
+        value = f"about {low}"
     elif low is not None and high is not None:
         value = f"{low} – {high}"
     else:
         value = f"≤ {high}" if low is None else f"≥ {low}"
     typed = " ".join(token.typed for token in tokens[limit.start : limit.end])
-    return UnderstoodPart(PartKind(limit.kind), typed, value, PartUse.FILTER)
+    return UnderstoodPart(PartKind(limit.kind), typed, value, use)
 
 
 def _shown(number: float) -> str:

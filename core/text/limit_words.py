@@ -21,6 +21,19 @@ BY_FIRST = {
 }
 MONEY_ONLY = {("min",), ("from",), ("starting", "at"), ("starting", "from")}
 ROUND_ONLY = {("up", "to"), ("upto",)}  # `up to 70` may be inches
+ABOUT = {"around", "about", "approx", "approximately", "near", "~"}
+UNFINISHED = {
+    ("under",),
+    ("below",),
+    ("less", "than"),
+    ("lower", "than"),
+    ("cheaper", "than"),
+    ("more", "than"),
+    ("upto",),
+}
+"""Comparisons that say nothing else where a query ends with them: `shirt under`."""
+MULTIPLES = {"thousand": 1e3, "lakh": 1e5, "lakhs": 1e5, "lac": 1e5, "lacs": 1e5, "crore": 1e7, "crores": 1e7}
+MONEY_MULTIPLES = MULTIPLES.keys() - {"thousand"}  # these count money, and people
 LEADING = {("under",), ("below",), ("less", "than"), ("lower", "than"), ("cheaper", "than"), ("upto",)}
 """Comparisons that may stand before what is sought with a bare number: `under 500 shirt`."""
 OR_LESS = {"less", "under", "below", "lower", "cheaper"}
@@ -77,7 +90,7 @@ RATED = {"rated", "rating", "ratings", "review", "reviews", "reviewed"}
 STOCK_ENDS = {"now", "only", "today"}
 STOCK_CARS = {"car", "cars", "pot", "pots", "photo", "photos", "tank", "racing"}
 FIRST = {
-    "in", "in-stock", "available", "currently", "between", *RATED, *PRICE_WORDS, *MARKS_BEFORE,
+    "in", "in-stock", "available", "currently", "between", *ABOUT, *RATED, *PRICE_WORDS, *MARKS_BEFORE,
     *(words[0] for words in COMPARISONS),
 }  # fmt: skip
 """What a statement begins with, where it is no number."""

@@ -92,9 +92,9 @@ def test_what_is_fused_is_between_its_parts() -> None:
 def test_the_formula_by_hand() -> None:
     known = table(INDEX, "18v drill", VECTORS[2])  # `18`, `volt`, `drill`: all in the title of the third, in a row
     assert known["formula"][2] == pytest.approx(1)
-    assert known["formula"][1] == pytest.approx(known["fused"][1] / 1.65)
-    known = table(INDEX, "lamp", VECTORS[0])  # no neighbours, no numbers: 0 and not −1
-    assert known["formula"][0] == pytest.approx((known["fused"][0] + 0.3) / 1.65)
+    assert known["formula"][1] == pytest.approx(known["fused"][1] / 1.7)
+    known = table(INDEX, "lamp", VECTORS[0])  # the title and the kind; no neighbours, no numbers: 0 and not −1
+    assert known["formula"][0] == pytest.approx((known["fused"][0] + 0.3 + 0.05) / 1.7)
 
 
 def test_the_formula_ranker_is_relative_to_the_best() -> None:

@@ -34,9 +34,15 @@ COLUMNS = build_columns(PRODUCTS)
 ALL = np.arange(len(PRODUCTS), dtype=np.int32)
 
 
+def in_a_title(text: str) -> bool:
+    """Whether one of these titles holds all words; stands for the index."""
+    titles = [*(one.title for one in PRODUCTS), "gift card 50", "trail shoe 900", "photos in stock"]
+    return any(set(text.split()) <= set(normalize(title).split()) for title in titles)
+
+
 @pytest.fixture(scope="module")
 def reader() -> QueryReader:
-    return QueryReader(COLUMNS)
+    return QueryReader(COLUMNS, in_a_title)
 
 
 def soft(reader: QueryReader, raw: str) -> list[tuple[str, str, str]]:
@@ -128,10 +134,40 @@ def test_what_no_product_fulfils_or_contradicts_itself_is_no_filter(reader: Quer
 
 def test_a_field_that_the_catalogue_mostly_does_not_know_filters_nothing() -> None:
     poor = [replace(one, price=None, rating=None, in_stock=None) for one in PRODUCTS[:6]] + PRODUCTS[6:]
-    reader = QueryReader(build_columns(poor))
-    raw = "cheap shoes under 50 4 stars and up in stock"
-    assert (reader.read(raw).text, reader.read(raw).parts) == (raw, ())
-    assert QueryReader(build_columns([])).read(raw).text == raw
+    for reader in (QueryReader(build_columns(poor), in_a_title), QueryReader(build_columns([]), in_a_title)):
+        understood = reader.read("cheap shoes under 50 4 stars and up in stock")
+        assert (understood.text, understood.filters) == ("cheap shoes", SearchFilters())
+        assert [(part.text, part.applied) for part in understood.parts] == [
+            ("under 50", PartUse.IGNORED), ("4 stars and up", PartUse.IGNORED), ("in stock", PartUse.IGNORED)
+        ]  # fmt: skip
+        assert reader.read("photos in stock").text == "photos in stock"  # a title says so
+
+
+def test_what_no_product_is_within_is_ignored_and_said(reader: QueryReader) -> None:
+    understood = reader.read("shoes under 5")
+    assert (understood.text, understood.parts[0].value, understood.parts[0].applied) == (
+        "shoes",
+        "≤ 5",
+        PartUse.IGNORED,
+    )
+    understood = reader.read("shoes under")
+    assert (understood.text, understood.parts[0].applied) == ("shoes", PartUse.IGNORED)
+    assert reader.read("gift card under 50").text == "gift card"
+
+
+def test_a_number_is_a_price_where_no_product_holds_it_beside_its_neighbour() -> None:
+    dear = [replace(one, price=100.0 * (at + 1)) for at, one in enumerate(PRODUCTS)]
+    reader = QueryReader(build_columns(dear), in_a_title)
+    understood = reader.read("red shirt 500")
+    assert (understood.text, understood.filters) == ("red shirt", SearchFilters())
+    assert [(part.value, part.applied) for part in understood.parts][-1] == ("about 500", PartUse.PREFERENCE)
+    share = understood.preferences[0].share(build_columns(dear), ALL)
+    assert share == pytest.approx([0, 0, 0.2, 0.6, 1, 0.6, 0.2, 0, 0, 0])
+    assert reader.read("wallet 500+").filters == SearchFilters(price_min=500)
+    assert reader.read("trail shoe 900").text == "trail shoe 900"  # a model
+    assert reader.read("shirt 5000").text == "shirt 5000"  # no product costs that
+    poor = [replace(one, price=None) for one in PRODUCTS]
+    assert QueryReader(build_columns(poor), in_a_title).read("shirt 500").text == "shirt 500"
 
 
 def test_a_phrase_does_not_reach_across_a_filter(reader: QueryReader) -> None:
@@ -220,7 +256,7 @@ def test_any_text_is_read_and_nothing_is_made_up(raw: str) -> None:
         assert preference.part in understood.parts
 
 
-_READER = QueryReader(COLUMNS)
+_READER = QueryReader(COLUMNS, in_a_title)
 
 
 def _numbers(raw: str) -> list[str]:

@@ -12,9 +12,9 @@ from core.text.query_limits import limits_of, with_joining
 
 
 def read(raw: str) -> tuple[str, list[tuple[str, float | None, float | None]]]:
-    """What is left of a query, and its limits."""
+    """What is left of a query, and its limits, where products settle nothing that is doubtful."""
     tokens = tokens_of(raw, normalize(raw))
-    limits = limits_of(tokens)
+    limits = [limit for limit in limits_of(tokens) if not limit.doubtful]
     gone = {at for limit in limits for at in with_joining(tokens, limit)}
     left = " ".join(word for at, token in enumerate(tokens) if at not in gone for word in token.words)
     return left, [(limit.kind, limit.low, limit.high) for limit in limits]
@@ -81,6 +81,14 @@ def read(raw: str) -> tuple[str, list[tuple[str, float | None, float | None]]]:
         ("wallet 300-500", "wallet", 300, 500),
         ("wallet 300 - 500", "wallet", 300, 500),
         ("wallet 200 to 350 for men", "wallet for men", 200, 350),
+        ("tv under 1 lakh", "tv", None, 100_000),
+        ("tv under 1.5 lakhs", "tv", None, 150_000),
+        ("tv under 20 thousand rupees", "tv", None, 20_000),
+        ("ring above 1 crore", "ring", 10_000_000, None),
+        ("tv around $500", "tv", 500, 500),
+        ("tv price 500", "tv", 500, 500),
+        ("shirt under", "shirt", None, None),
+        ("wallet less than", "wallet", None, None),
     ],
 )
 def test_prices(raw: str, left: str, low: float | None, high: float | None) -> None:
@@ -101,10 +109,45 @@ def test_prices(raw: str, left: str, low: float | None, high: float | None) -> N
         "headphones with at least 4 stars",
         "headphones minimum 4 star rating",
         "headphones rating over 4",
+        "rated 4 and above headphones",
+        "headphones 4+ rated",
     ],
 )
 def test_ratings(raw: str) -> None:
     assert read(raw) == ("headphones", [("rating", 4, None)])
+
+
+@pytest.mark.parametrize(
+    ("raw", "low", "high"),
+    [
+        ("shirt 500", 500, 500),
+        ("shirt 2000", 2000, 2000),
+        ("shirt rs 500", 500, 500),
+        ("₹500 shirt", 500, 500),
+        ("rs 500 shirt", 500, 500),
+        ("500 rs shirt", 500, 500),
+        ("$50 gift card", 50, 50),
+        ("shirt around 500", 500, 500),
+        ("about 500 shirt", 500, 500),
+        ("wallet 5000+", 5000, None),
+        ("wallet from 500", 500, None),
+        ("wallet min 500", 500, None),
+    ],
+)
+def test_prices_where_no_product_holds_the_number(raw: str, low: float, high: float | None) -> None:
+    (limit,) = limits_of(tokens_of(raw, normalize(raw)))
+    assert (limit.doubtful, limit.low, limit.high) == (True, low, high)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "shirt 38", "500 shirt", "magazine 1950", "capacity 500", "bag for women 500", "resistor 5x 500", "insert 515",
+        "tea 500 g", "air max 90", "stories about 500 days", "under", "pull over",
+    ],
+)  # fmt: skip
+def test_numbers_that_are_no_prices_whatever_products_hold(raw: str) -> None:
+    assert limits_of(tokens_of(raw, normalize(raw))) == []
 
 
 @pytest.mark.parametrize(
