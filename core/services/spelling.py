@@ -5,9 +5,11 @@ Of a word and its neighbours the best by
     log p(word) + ½ Σ log (p(word | other) / p(word)) − 5 · cost of the edits        other: words beside it
 
 is what was meant. p(word) comes from the words of log and catalogue, p(word | other) from the products that hold both.
-A word that no product holds stays only where everything near is worth less than that costs; one that products hold is
-changed where a neighbour that is many times as frequent wins all the same: titles are misspelt too. A word that holds a
-digit is never changed. The constants are those of training/LOG.md; results hardly depend on them.
+A word that no product holds stays where everything near is worth less than that costs. It becomes the best of these
+where little of it was edited, the other words speak for that, or much does. Otherwise it stays too, and the shopper is
+asked: it may be the name of what the shop has not got. A word that products hold is changed where a neighbour that is
+many times as frequent wins all the same: titles are misspelt too. A word that holds a digit is never changed. The
+constants are those of training/LOG.md; results hardly depend on them.
 """
 
 import math
@@ -31,6 +33,8 @@ _LEAST_TOTAL = 400_000.0  # words that a shop counts as having, so that the nats
 _RATIO = 12.0  # times as frequent as a known word is what it is changed to
 _EDITS = 3  # that an unknown word may be away at most; a known one 1
 _SUGGESTED_RATIO, _SUGGESTED_NATS, _SUGGESTED_FIT = 4.0, 4.0, 2.0  # what a neighbour needs to be asked about, at least
+_SURE_SHARE, _LIKELY_SHARE = 0.2, 0.3  # of a word's letters that were edited: no need to ask; none where it is likely
+_SURE_FIT, _LIKELY, _SURE = 1.0, 5.0, 8.0  # nats of the words beside it; above the word itself
 _CANDIDATES = 12  # neighbours that are weighed in context
 _SHORTEST_PART = 3  # letters of a part of what was typed without its space
 _WORDS = 12  # the first ones of a query; behind them it is a text, not a search
@@ -49,11 +53,12 @@ class Spelled:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """What a word may have been; `fit` is what the words beside it say about that."""
+    """What a word may have been; `fit` is what the words beside it say about that, `cost` that of the edits."""
 
     value: float
     text: str
     fit: float = 0.0
+    cost: float = 0.0
 
 
 class SearchSpeller:
@@ -96,7 +101,7 @@ class SearchSpeller:
         found = []
         for one in near:
             fit = context.fit(terms_of_normalized(one.text))
-            found.append(_Option(self._log_p(one.text) + fit - _EDIT * one.cost, one.text, fit))
+            found.append(_Option(self._log_p(one.text) + fit - _EDIT * one.cost, one.text, fit, one.cost))
         ordinary = word in self._ordinary
         if known:
             fit = context.fit(terms_of_normalized(word))
@@ -155,12 +160,19 @@ def _is_left_alone(word: str) -> bool:
     return len(word) <= 2 or not word.isalpha() or word in SAID
 
 
+def _is_sure(word: str, chosen: _Option, options: Sequence[_Option]) -> bool:
+    """Whether an unknown word need not be asked about: few edits for its length, the words beside it, or both."""
+    gained = chosen.value - next(one.value for one in options if one.text == word)
+    share = chosen.cost / len(word)
+    return share <= _SURE_SHARE or chosen.fit >= _SURE_FIT or gained >= (_LIKELY if share <= _LIKELY_SHARE else _SURE)
+
+
 class _Reading:
     """One query while it is read, word by word: what was settled helps to settle what follows."""
 
     def __init__(self, speller: SearchSpeller, index: LexicalIndex, words: list[str]) -> None:
         self._speller, self._index = speller, index
-        self._words = words
+        self._words, self._typed = words, frozenset(words)
         self._sure = [_is_left_alone(word) or index.knows(word) for word in words]
         self._changed: list[tuple[str, str]] = []
         self._suggested: dict[int, str] = {}
@@ -180,12 +192,15 @@ class _Reading:
         """Settles the word there, or it and the next as one; returns how many."""
         word = self._words[at]
         options = self._speller.options(word, self._index, self._beside(at))
+        options = [one for one in options if one.text == word or one.text not in self._typed]  # nobody says it twice
         if at + 1 < len(self._words) and not (self._sure[at] and self._sure[at + 1]) and self._join(at, options[0]):
             return 2
         chosen = options[0]
         if self._sure[at] and chosen.text != word and not self._speller.is_far_more_frequent(chosen.text, word):
             chosen = next(one for one in options if one.text == word)
-        if chosen.text != word:
+        if chosen.text != word and not self._sure[at] and not _is_sure(word, chosen, options):
+            self._suggested[at] = chosen.text
+        elif chosen.text != word:
             self._replace(at, word, chosen.text)
         elif self._sure[at]:
             for other in options:

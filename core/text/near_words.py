@@ -21,7 +21,7 @@ _VOWELS = frozenset("aeiouy")
 _SOUNDS = ("ckq", "sz", "fv", "sc", "iy", "gj", "dt", "bp", "mn", "uw", "ae", "ei", "ou", "ao", "ie")
 
 _PLAIN, _SWAP, _DOUBLED, _VOWEL, _LIKE, _SILENT = 1.0, 0.6, 0.4, 0.7, 0.7, 0.6
-_FIRST = 0.5  # more, where the first letter is another
+_FIRST = 0.5  # more, where the first letter is another and not just missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ def edit_cost(typed: str, meant: str) -> float:
                 best = min(best, before[column - 2] + _SWAP)
             line.append(best)
         before, above = above, line
-    return above[-1] + (_FIRST if typed[:1] != meant[:1] else 0.0)
+    is_another = typed[:1] != meant[:1] and typed != meant[1:]  # who selects a word to copy it misses the first letter
+    return above[-1] + (_FIRST if is_another else 0.0)
 
 
 def _left_out(meant: str, at: int) -> float:

@@ -79,6 +79,18 @@ def test_a_known_word_beside_a_likelier_one_is_asked_about(speller: SearchSpelle
     assert spelled == Spelled("bathroom facet", (), "bathroom faucet")
 
 
+def test_an_unknown_word_that_is_far_from_all_known_ones_is_asked_about(speller: SearchSpeller) -> None:
+    assert speller.spell("tbalk") == Spelled("tbalk", (), "table")
+    assert speller.spell("tbale").text == "table"  # few edits
+    assert speller.spell("acue") == Spelled("acue")  # too far even for that
+    assert speller.spell("tbalk lamp table").text == "tbalk lamp table"  # nobody says it twice
+
+
+def test_other_words_make_a_far_one_sure(speller: SearchSpeller) -> None:
+    assert speller.spell("ruxxer") == Spelled("ruxxer", (), "rubber")
+    assert speller.spell("crumb ruxxer mat").text == "crumb rubber mat"
+
+
 def test_words_of_products_added_since_are_known(speller: SearchSpeller, lexical: LexicalIndex) -> None:
     assert speller.spell("lampa table").text == "lamp table"
     added = live_segment([weighted_terms(Product("new", "Lampa de table"), lexical.compounds)], lexical)
