@@ -31,7 +31,7 @@ IntArray = npt.NDArray[np.int32]
 ENOUGH = 100  # products that hold every part: some pages of them, and no other is needed
 COVERAGE_FLOOR = 0.5  # otherwise a product is a result that holds this share of the idf that the best one holds
 SIMILARITY_FLOOR = 0.36  # and so is one whose title is this near in meaning, by the encoder's own vectors,
-NEAR_THE_NEAREST = 0.5  # and not less than this share as near as the nearest
+NEAR_THE_NEAREST = (0.5, 0.8)  # and not less than this share as near as the nearest: where none holds all, or `ENOUGH`
 NEAREST = 200  # in meaning, at most
 _FEW = 20  # nearest ones where nothing is near enough
 _UNRELATED = 0.33  # below this cosine a title has nothing to do with a query
@@ -141,10 +141,11 @@ class ProductIndex:
             near, cosines = near[alive], cosines[alive]
         floor = SIMILARITY_FLOOR if self.adapter is None else self.adapter.floor
         nearest, cosines = near[np.argsort(-cosines)], np.sort(cosines)[::-1]
-        nearest_one = float(cosines[0]) if len(cosines) else 0.0
-        near = nearest[: int(np.count_nonzero(cosines >= max(floor, NEAR_THE_NEAREST * nearest_one)))]
         holding = coverage > 1 - 1e-5
         holding_all = int(np.count_nonzero(holding))
+        share = float(np.interp(holding_all, (0, ENOUGH), NEAR_THE_NEAREST))
+        nearness = max(floor, share * float(cosines.max(initial=0)))
+        near = nearest[: int(np.count_nonzero(cosines >= nearness))]
         chosen = holding
         if holding_all < ENOUGH:  # what no product holds says nothing of any: so the best one is the measure
             chosen = coverage >= max(COVERAGE_FLOOR * float(coverage.max(initial=0)), 1e-6)
