@@ -40,7 +40,9 @@ _PHRASES = {
     """,
     Wish.HIGH_PRICE: "premium|luxury|luxurious|high end|expensive|upscale|deluxe",
     Wish.WELL_RATED: """
-        best|best quality|good quality|top quality|top rated|best rated|highly rated|high rated|highest rated|well rated|top reviewed|best reviewed|highly reviewed
+        best|best quality|good quality|top quality
+        |top rated|best rated|highly rated|high rated|highest rated|well rated
+        |top reviewed|best reviewed|highly reviewed
         |well reviewed
     """,
 }

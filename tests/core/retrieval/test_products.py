@@ -63,6 +63,24 @@ def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
     assert index.count_matching([]) == 0
 
 
+def test_what_no_product_holds_does_not_hide_what_some_do(index: ProductIndex) -> None:
+    assert ids(index, "unicorn dragon table") == ["4", "3"]
+    assert ids(index, "unicorn red lamp") == ["3"]  # the other red one holds less than half as much
+    assert index.match(index.asked(terms("unicorn table")), VECTORS[0]).holding_all == 0
+
+
+def test_the_more_products_hold_all_words_the_nearer_others_must_be() -> None:
+    products = [Product(str(at), "Oak table" if at < 100 else "Desk") for at in range(103)]
+    nearness = np.array([0.9] + [0.0] * 99 + [0.8, 0.6, 0.4])
+    vectors = np.stack([nearness, np.sqrt(1 - nearness**2)], axis=1).astype(np.float32)
+    index = build_products(products, vectors)
+    query = np.array([1, 0], np.float32)
+    many = index.match(index.asked(terms("oak table")), query)
+    assert (many.holding_all, many.rows.tolist()) == (100, [*range(101)])  # 0.8 ≥ 0.8 · 0.9 > 0.6
+    few = index.match(index.asked(terms("unicorn")), query)
+    assert (few.holding_all, few.rows.tolist()) == (0, [0, 100, 101])  # 0.6 ≥ 0.5 · 0.9 > 0.4
+
+
 def test_compounds_are_found_however_they_are_written() -> None:
     lexical = build_lexical(
         [Product("a", "Steel dishwasher"), Product("b", "White dish washer hose"), Product("c", "Dish for a washer")]

@@ -62,7 +62,8 @@ def learnt() -> Learnt:
 
 def test_held_out_queries_are_answered_better(learnt: Learnt) -> None:
     assert learnt.pays
-    assert learnt.figures["nDCG@10 with adapter and network"] > learnt.figures["nDCG@10 without judgments"] + 0.05
+    assert learnt.figures["nDCG@10 with adapter and network"] > 0.6  # the formula: .579
+    assert learnt.figures["nDCG@10 gain, low"] > 0
     settee = learnt.adapter.query(encode(["settee"])[0], ["sette", "settee"])
     assert settee.shape == (32,) and np.linalg.norm(settee) == pytest.approx(1, abs=1e-5)
 
