@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,6 +22,32 @@ from tests.trained_shop import TrainedShop, make_trained_shop
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADMIN_KEY = "an-admin-key-for-tests"
+_MYPY = pytest.StashKey["subprocess.Popen[str]"]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """mypy takes most of a minute: where a test will ask for it, it works beside the others from the first one on."""
+    wanted = any("mypy" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        command = [*(["nice"] if shutil.which("nice") else []), sys.executable, "-m", "mypy"]
+        session.config.stash[_MYPY] = subprocess.Popen(
+            command, cwd=session.config.rootpath, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    process = config.stash.get(_MYPY, None)
+    if process is not None and process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def mypy(pytestconfig: pytest.Config) -> tuple[int, str]:
+    """How mypy ended, and what it said."""
+    process = pytestconfig.stash[_MYPY]
+    said, _ = process.communicate()
+    return process.returncode, said
 
 
 @pytest.fixture(autouse=True)

@@ -272,6 +272,30 @@ def test_what_was_understood_is_a_chip_that_can_be_removed(page: Page, server: S
     expect(chip).to_have_count(0)
 
 
+def test_a_limit_that_no_product_is_within_is_said(page: Page, server: Server) -> None:
+    open_page(page, server)
+    search_for(page, f"{BROAD} under $0.01")
+    expect(page.get_by_text("“under $0.01” does not narrow this shop's products.")).to_be_visible()
+    expect(page.get_by_role("group", name="Understood")).to_be_hidden()
+    expect(cards(page).first).to_be_visible()
+
+
+def test_what_may_have_been_meant_is_one_click_away(page: Page, server: Server) -> None:
+    def with_question(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json=reply.json() | {"did_you_mean": BROAD})
+
+    page.route("**/search", with_question, times=1)
+    open_page(page, server)
+    search_for(page, COMPLETED)
+    expect(page.get_by_text("Did you mean")).to_be_visible()
+    with page.expect_response("**/search") as found:
+        page.get_by_role("button", name=BROAD, exact=True).click()
+    asked = found.value.request.post_data_json
+    assert asked is not None and asked["query"] == BROAD
+    expect(page.get_by_text("Did you mean")).to_be_hidden()
+
+
 def test_a_search_with_a_page_of_its_own_says_so(page: Page, server: Server) -> None:
     def with_redirect(route: Route) -> None:
         reply = route.fetch()

@@ -164,6 +164,13 @@ function drawHead(answer) {
   const said = [];
   if (answer.redirect) said.push("This search has ", element("a", { href: answer.redirect }, "a page of its own"), ". ");
   if (answer.corrected_query) said.push("Showing results for ", element("strong", {}, answer.corrected_query), ". ");
+  if (answer.did_you_mean) {
+    const other = answer.did_you_mean;
+    said.push("Did you mean ", element("button", { class: "link", type: "button", onclick: () => go(other) }, other), "? ");
+  }
+  for (const part of answer.understood ?? []) {
+    if (part.applied === "ignored") said.push(`“${part.text}” does not narrow this shop's products. `);
+  }
   if (answer.relaxed) said.push(element("span", {}, `Few products match everything: ${answer.relaxed}.`));
   notice.replaceChildren(...said);
   notice.hidden = said.length === 0;

@@ -59,10 +59,10 @@ export function stars(product) {
   );
 }
 
-/** What was read out of the query and filters it, as chips. Removing one searches for the words as they stand. */
+/** What was read out of the query, as chips: filters and prices. Removing one searches for the words as they stand. */
 export function understoodChips(parts, onRemove) {
   return parts
-    .filter((part) => part.applied === "filter")
+    .filter((part) => part.applied === "filter" || (part.applied === "preference" && part.kind === "price"))
     .map((part) => {
       const value = part.kind === "rating" ? `${part.value} ★` : part.value;
       const label = `Understood “${part.text}” as ${value}. Remove`;
