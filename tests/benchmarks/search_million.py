@@ -5,7 +5,8 @@
 HOME is a prepared home of a smaller shop: its models, speller and ranker serve, and its titles and vectors are what the
 products are made of (`tests.benchmarks.many_products`; so relevance means nothing here, only cost). One process builds
 the index as training does, a second one serves it, so that each has its own peak of resident memory; files that are
-mapped count as far as they were touched. tantivy holds the same texts, and answers the same queries in turn.
+mapped count as far as they were touched. tantivy holds the same texts, and answers the same queries in turn. At
+last the service itself runs on a home with all of it and is asked over HTTP.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from core.text.embedding import Encoder
 from core.text.normalize import normalize
 from core.text.terms import asked_terms
 from tests.benchmarks.many_products import many_products, many_vectors, origins
+from tests.benchmarks.million_http import make_home, search_over_http
 from tests.benchmarks.search_engines import Tantivy
 from tests.benchmarks.search_latency import distinct_queries
 from tests.benchmarks.search_peers import in_order, text_of
@@ -60,8 +62,13 @@ def main() -> int:
     console = Console(highlight=False)
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as place:
-        arguments = (options.home, options.catalog, options.products, Path(place))
-        for part in (partial(_build, *arguments), partial(_serve, *arguments, distinct_queries(options.queries))):
+        arguments = (options.home, options.catalog, options.products, Path(place) / "products")
+        queries = distinct_queries(options.queries)
+        for part in (
+            partial(_build, *arguments),
+            partial(_serve, *arguments, queries),
+            partial(_over_http, *arguments, queries),
+        ):
             found = _apart(part)
             figures |= found
             console.print(_table(found, f"{options.products:,} products"))
@@ -129,6 +136,13 @@ def _serve(home: Path, catalog: Path, count: int, place: Path, queries: Sequence
         tantivy = Tantivy([product.product_id for product in products], map(text_of, products))
     del products
     return figures | _times(service, tantivy, queries[_WARM_UP : _WARM_UP + _TIMED])
+
+
+def _over_http(home: Path, catalog: Path, count: int, place: Path, queries: Sequence[str]) -> Figures:
+    products, shop = _made(home, catalog, count)
+    served = make_home(home, open_current(home / "artifacts"), place, products, origins(len(shop.ids), count))
+    del products, shop
+    return search_over_http(served, queries[: _WARM_UP + _TIMED], _WARM_UP)
 
 
 def _made(home: Path, catalog: Path, count: int) -> tuple[list[Product], ProductIndex]:
