@@ -25,6 +25,11 @@ class Preference:
     wish: Wish | None = None
     near: float | None = None  # a price that was named
 
+    @property
+    def weight(self) -> float:
+        """In preferences: a price that was named stands for itself, while other words have been searched for, too."""
+        return 1.0 if self.near is None else 3.0
+
     def share(self, columns: ProductColumns, rows: IntArray) -> FloatArray:
         """How far each of `rows` fulfils it, `(R,)` in [0, 1]; what is not known of a product fulfils nothing.
 

@@ -70,7 +70,7 @@ class SearchService:
         self._shown = ShownOrders()
         products = bundle.products
         if products is not None:
-            self._reader = QueryReader(products.columns, lambda text: bool(products.count_matching(asked_terms(text))))
+            self._reader = QueryReader(products.columns, lambda text: products.count_matching(asked_terms(text)))
             self._speller = SearchSpeller(products.lexical, bundle.known_words.counts)
             self._business = Business.of(products.columns)
 

@@ -48,7 +48,7 @@ def scored(
     added = business.addition(index.columns, rows)
     wished = np.zeros(len(rows), np.float32)
     for preference in preferences:
-        wished += np.float32(PREFERENCE) * preference.share(index.columns, rows)
+        wished += np.float32(PREFERENCE * preference.weight) * preference.share(index.columns, rows)
     wished = np.minimum(wished, np.float32(_PREFERENCES))
     ruled = adjustment(rules.adjustments, index.columns, index.row_of, rows)
     total = np.clip(relevance + added + wished + ruled, 0, 1).astype(np.float32)

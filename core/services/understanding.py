@@ -29,6 +29,7 @@ from core.text.titles import JOINERS
 
 _KNOWN_ENOUGH = 0.5  # of the products; below that a filter would hide more unknown ones than unwanted ones
 
+_NAMES = 0.02  # of the products that hold a word hold an amount of money too, where that is part of a name
 _LIMITS_WITHOUT_NUMBER = {"stock", "available", *(words[-1] for words in UNFINISHED)}
 
 Typed = list[tuple[int, str]]
@@ -72,9 +73,9 @@ class Understood:
 class QueryReader:
     """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
 
-    def __init__(self, columns: ProductColumns, holds: Callable[[str], bool]) -> None:
-        """`holds`: whether some product holds every word of a normalised text."""
-        self._holds = holds
+    def __init__(self, columns: ProductColumns, count: Callable[[str], int]) -> None:
+        """`count`: how many products hold every word of a normalised text."""
+        self._count = count
         self._phrases: ValuePhrases = value_phrases(columns)
         self._brand_words = frozenset(
             key.rpartition(" ")[2] for key, one in self._phrases.meanings.items() if one.kind is PartKind.BRAND
@@ -107,11 +108,17 @@ class QueryReader:
         applies = self._applies(limit)
         if limit.doubtful and not applies:
             return None
-        if (limit.doubtful or not (applies or limit.is_unfinished)) and self._holds(_with_neighbour(tokens, limit)):
+        if (limit.doubtful or not (applies or limit.is_unfinished)) and self._is_name(tokens, limit):
             return None
         if not applies:
             return PartUse.IGNORED
         return PartUse.PREFERENCE if limit.is_about else PartUse.FILTER
+
+    def _is_name(self, tokens: Sequence[Token], limit: Limit) -> bool:
+        """Whether products hold these words beside their neighbour, which then belong together."""
+        own, neighbour = _own_and_neighbour(tokens, limit)
+        held = self._count(f"{own} {neighbour}")
+        return held > (_NAMES * self._count(neighbour) if limit.is_money and neighbour else 0)
 
     def _applies(self, limit: Limit) -> bool:
         """Whether the catalogue can tell, and at least one product is within."""
@@ -226,14 +233,12 @@ def _filters(limits: Sequence[Limit]) -> SearchFilters | None:
     return SearchFilters(price_min=low, price_max=high, rating_min=max(ratings, default=None), in_stock=in_stock)
 
 
-def _with_neighbour(tokens: Sequence[Token], limit: Limit) -> str:
-    """The words of a limit with the one before it or, where none is, the one behind it."""
+def _own_and_neighbour(tokens: Sequence[Token], limit: Limit) -> tuple[str, str]:
+    """The words of a limit, and the one before it or, where none is, the one behind it."""
     before = [word for token in tokens[: limit.start] for word in token.words][-1:]
     behind = [word for token in tokens[limit.end :] for word in token.words][:1]
-    own = [
-        word for token in tokens[limit.start : limit.end] for word in token.words if token.amount or not limit.doubtful
-    ]
-    return " ".join(own + (before or behind))
+    own = [token for token in tokens[limit.start : limit.end] if token.amount or not limit.doubtful]
+    return " ".join(word for token in own for word in token.words), " ".join(before or behind)
 
 
 def _part(tokens: Sequence[Token], limit: Limit, use: PartUse) -> UnderstoodPart:

@@ -29,6 +29,7 @@ class Limit:
     low: float | None = None
     high: float | None = None
     doubtful: bool = False  # a limit only where no product holds these words beside their neighbour
+    is_money: bool = False  # and a currency makes that likelier: hardly any
 
     @property
     def is_about(self) -> bool:

@@ -221,7 +221,8 @@ class _Reading(LimitCursor):
         if priced:
             return self._limit(money.end, money.low, money.low)
         if money.is_money:
-            return self._doubtful(money.end, money.low, money.low)
+            limit = self._doubtful(money.end, money.low, money.low)
+            return replace(limit, is_money=True) if limit else None
         if self.start == 0 or money.end < len(self.tokens) or not self._may_be_a_price(money, money.end):
             return None
         return self._doubtful(money.end, money.low, None if money.plus else money.low)
