@@ -120,7 +120,7 @@ class LiveQueries:
         self._follows, self._rules_version = self._models, self._rules.version
         self._filling = LiveIndex(self._half_life_seconds)
         self._shoppers: LiveShoppers
-        self._ways: dict[str, Counter[str]] = {}  # how texts are written that are not written as normalised
+        self._ways: dict[str, dict[str, set[str]]] = {}  # how texts are written, not as normalised alone, and by whom
         self.forms: dict[str, str] = {}
         self._seen: dict[str, datetime]  # events of the time that is read again
         self._looked_at: datetime | None = None
@@ -143,17 +143,20 @@ class LiveQueries:
             if search.received_at >= now - OVERLAP:
                 self._seen[search.event_id] = search.received_at
             self._touched.update(self._shoppers.complete(search.text, search.shopper, search.at))
-            self._note_form(search.text, " ".join(search.written.lower().split()))
+            self._note_form(search.text, " ".join(search.written.lower().split()), search.shopper)
         self._looked_at = now
         self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
 
-    def _note_form(self, text: str, written: str) -> None:
+    def _note_form(self, text: str, written: str, shopper: str) -> None:
+        """Shows a text as most shoppers write it, once enough of them do: one alone writes for nobody else."""
         ways = self._ways.get(text)
         if ways is None and written == text:
             return  # as most are: these need no memory
-        ways = self._ways.setdefault(text, Counter())
-        ways[written] += 1
-        self.forms[text] = max(ways, key=lambda way: (ways[way], way))
+        ways = self._ways.setdefault(text, {})
+        ways.setdefault(written, set()).add(shopper)
+        way = max(ways, key=lambda one: (len(ways[one]), one))
+        if len(ways[way]) >= self._settings.suggestion_min_shoppers:
+            self.forms[text] = way
 
     def _learn(self) -> None:
         rules_version = self._rules.version

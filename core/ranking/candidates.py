@@ -10,12 +10,16 @@ from core.ranking.features import Candidates, fused
 from core.retrieval.lexical import Asked
 from core.retrieval.products import Matches, ProductIndex
 from core.retrieval.title_terms import BREAKS
+from core.text.terms import terms
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
 LEXICAL_CANDIDATES = 200  # best by BM25 that are looked at, beside all that are near in meaning
 RANKED = 150  # of these the best by BM25 and cosine, fused: ranked by all features
+
+
+_WEARERS = frozenset(terms("men women man woman mens womens boys girls kids unisex baby ladies gents"))  # for whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +88,5 @@ def _kind(asked: Sequence[Asked], all_terms: Sequence[str]) -> int:
             break
         named.add(term)
     before = [at for at, one in enumerate(asked) if named.issuperset(one.terms)]
-    words = [at for at in before if not asked[at].terms[0][0].isdigit()]
+    words = [at for at in before if not asked[at].terms[0][0].isdigit() and asked[at].terms[0] not in _WEARERS]
     return (words or before or [len(asked) - 1])[-1]

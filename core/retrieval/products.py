@@ -20,7 +20,7 @@ from core.retrieval.dense import CodeArray, DenseIndex, largest
 from core.retrieval.lexical import Asked, LexicalIndex, plain
 from core.retrieval.lexical_build import live_segment
 from core.retrieval.overlay import Overlay
-from core.retrieval.title_terms import TitleTerms, build_title_terms, joined, stacked
+from core.retrieval.title_terms import TitleTerms, build_title_terms, joined, stacked, term_number
 from core.text.synonyms import Forms, Synonyms
 from core.text.terms import taken_apart, terms, terms_of_normalized
 
@@ -29,6 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
 ENOUGH = 100  # products that hold every part: some pages of them, and no other is needed
+HOLDS_ALL = 1 - 1e-5  # coverage above which a product holds every part
 COVERAGE_FLOOR = 0.5  # otherwise a product is a result that holds this share of the idf that the best one holds
 SIMILARITY_FLOOR = 0.36  # and so is one whose title is this near in meaning, by the encoder's own vectors,
 NEAR_THE_NEAREST = (0.5, 0.8)  # and not less than this share as near as the nearest: where none holds all, or `ENOUGH`
@@ -117,6 +118,12 @@ class ProductIndex:
         """How many products hold all `query_terms`, be it as synonyms."""
         return len(self.matching_all(query_terms))
 
+    def count_titles(self, query_terms: Sequence[str]) -> int:
+        """How many products hold all `query_terms`, literally, in their titles."""
+        titles = self.title_terms(self.lexical.matching_all(plain(query_terms))).terms
+        held = [(titles == np.int32(term_number(term))).any(1) for term in query_terms]
+        return int(np.count_nonzero(np.logical_and.reduce(held))) if held else 0
+
     def matching_all(self, query_terms: Sequence[str]) -> IntArray:
         """The rows of these products, ascending."""
         return self.lexical.matching_all(self.asked(query_terms))
@@ -141,7 +148,7 @@ class ProductIndex:
             near, cosines = near[alive], cosines[alive]
         floor = SIMILARITY_FLOOR if self.adapter is None else self.adapter.floor
         nearest, cosines = near[np.argsort(-cosines)], np.sort(cosines)[::-1]
-        holding = coverage > 1 - 1e-5
+        holding = coverage > HOLDS_ALL
         holding_all = int(np.count_nonzero(holding))
         share = float(np.interp(holding_all, (0, ENOUGH), NEAR_THE_NEAREST))
         nearness = max(floor, share * float(cosines.max(initial=0)))

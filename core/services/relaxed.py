@@ -2,22 +2,33 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from core.retrieval.lexical import Asked
-from core.retrieval.products import Matches, ProductIndex
+from core.retrieval.products import HOLDS_ALL, Matches, ProductIndex
 from core.text.terms import terms_of_normalized
 
 NEAREST_ONES = "no product has every word: showing the nearest ones"
 NEAREST_IN_MEANING = "no product has these words: showing the nearest in meaning"
 
 
-def relaxed(index: ProductIndex, asked: Sequence[Asked], text: str, matches: Matches, best: int | None) -> str | None:
+def relaxed(
+    index: ProductIndex,
+    asked: Sequence[Asked],
+    text: str,
+    matches: Matches,
+    kept: npt.NDArray[np.bool_],
+    best: int | None,
+) -> str | None:
     """None where products have every part of the query, or nothing was found.
 
-    `text`: the normalised query that is `asked`; `best`: the row of the product that answers it best.
+    `text`: the normalised query that is `asked`; `kept` `(R,)`: the matches that pass all filters; `best`: the row of
+    the one that answers it best.
     """
-    if matches.holding_all or best is None:
+    if best is None or matches.coverage[kept].max() > HOLDS_ALL:
         return None
-    if not matches.lexical.any():
+    if not matches.lexical[kept].any():
         return NEAREST_IN_MEANING
     lacking = [part for part in asked if best not in index.lexical.matching_all([part])]
     if not lacking or len(lacking) == len(asked):

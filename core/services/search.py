@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import AppliedRules, SearchHit, SearchQuery, SearchReply, SortOrder
+from core.domain import AppliedRules, SearchFilters, SearchHit, SearchQuery, SearchReply, SortOrder
 from core.errors import NoCatalogError
 from core.ranking.business import Business
 from core.ranking.candidates import Question, candidates, question, shortlist
@@ -26,6 +26,7 @@ from core.services.pages import ShownOrder, ShownOrders
 from core.services.relaxed import relaxed
 from core.services.search_order import Scores, ordered, pinned, scored
 from core.services.spelling import SearchSpeller, Spelled
+from core.services.spelling_words import spelling_words
 from core.services.understanding import QueryReader, Understood
 from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
@@ -70,8 +71,9 @@ class SearchService:
         self._shown = ShownOrders()
         products = bundle.products
         if products is not None:
-            self._reader = QueryReader(products.columns, lambda text: products.count_matching(asked_terms(text)))
-            self._speller = SearchSpeller(products.lexical, bundle.known_words.counts)
+            self._reader = QueryReader(products.columns, lambda text: products.count_titles(asked_terms(text)))
+            words = spelling_words(bundle.known_words.counts, products.columns, products.lexical)
+            self._speller = SearchSpeller(products.lexical, words)
             self._business = Business.of(products.columns)
 
     def warm_up(self) -> None:
@@ -107,14 +109,17 @@ class SearchService:
         matched_at = time.perf_counter()
         relevance, ranked = self._relevance(index, read.question, matches, vector)
         ranked_at = time.perf_counter()
-        masks = index.columns.masks(read.understood.filters)
-        kept = np.ones(len(matches.rows), np.bool_)
-        for mask in masks.values():
-            kept &= mask[matches.rows]
-        scores = scored(index, matches.rows, relevance, self._business, read.understood.preferences, rules)
+        understood, loosened = read.understood, ""
+        masks, kept = _kept(index, matches, understood.filters)
+        if not kept.any() and understood.filters != query.filters:  # what was read out of the words leaves nothing
+            loosened = understood.limits
+            understood = understood.loosened(query.filters)
+            masks, kept = _kept(index, matches, understood.filters)
+        scores = scored(index, matches.rows, relevance, self._business, understood.preferences, rules)
         order = ordered(index, scores, kept, query.sort)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
+        missing = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept))
         facets = index.columns.facets(np.union1d(matches.rows, order).astype(np.int32), masks)
         reply = SearchReply(
             (),
@@ -128,8 +133,8 @@ class SearchService:
                 "facets": 1e3 * (time.perf_counter() - ranked_at),
             },
             corrected_query=read.spelled.text if read.spelled.changed else None,
-            relaxed=relaxed(index, read.question.asked, read.spelled.text, matches, _best(scores, kept)),
-            understood=read.understood.parts,
+            relaxed=missing or (f"without {loosened}" if loosened else None),
+            understood=understood.parts,
             redirect=rules.redirect,
             did_you_mean=read.spelled.suggestion,
         )
@@ -201,6 +206,17 @@ class SearchService:
             if len(self._vectors) > _CACHED_VECTORS:
                 self._vectors.popitem(last=False)
         return vector
+
+
+def _kept(
+    index: ProductIndex, matches: Matches, filters: SearchFilters
+) -> tuple[dict[str, npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]:
+    """The mask of each filter over all products, and which of the matches `(R,)` pass all of them."""
+    masks = index.columns.masks(filters)
+    kept = np.ones(len(matches.rows), np.bool_)
+    for mask in masks.values():
+        kept &= mask[matches.rows]
+    return masks, kept
 
 
 def _page(shown: ShownOrder, query: SearchQuery) -> SearchReply:

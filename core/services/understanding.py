@@ -5,8 +5,8 @@ text, where the catalogue knows that field of most products and something is lef
 preference: its words stay, it removes no product, and ranking takes it as a feature.
 
 What is stated and cannot be fulfilled (stock that the catalogue does not tell, a price below all) is ignored: its words
-go too, unless a product holds them beside their neighbour, where they would find what nobody asked for. The same
-holding settles what is doubtful: `500` is a price behind `shirt`, and a part of the name where products hold both.
+go too, unless a title holds them beside their neighbour, where they would find what nobody asked for. Titles also
+settle what is doubtful: `500` is a price behind `shirt`, and a part of the name where a title holds both.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,12 +69,24 @@ class Understood:
         parts = tuple(part for part in self.parts if part.applied is PartUse.PREFERENCE or part.kind not in settled)
         return replace(self, filters=filters, parts=parts)
 
+    @property
+    def limits(self) -> str:
+        """What filters, as typed."""
+        return ", ".join(part.text for part in self.parts if part.applied is PartUse.FILTER)
+
+    def loosened(self, own: SearchFilters) -> "Understood":
+        """The same with the request's `own` filters alone: what was read filters nothing, and says so."""
+        parts = (
+            replace(part, applied=PartUse.IGNORED) if part.applied is PartUse.FILTER else part for part in self.parts
+        )
+        return replace(self, filters=own, parts=tuple(parts))
+
 
 class QueryReader:
     """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
 
     def __init__(self, columns: ProductColumns, count: Callable[[str], int]) -> None:
-        """`count`: how many products hold every word of a normalised text."""
+        """`count`: how many titles hold every word of a normalised text."""
         self._count = count
         self._phrases: ValuePhrases = value_phrases(columns)
         self._brand_words = frozenset(
@@ -237,7 +249,11 @@ def _own_and_neighbour(tokens: Sequence[Token], limit: Limit) -> tuple[str, str]
     """The words of a limit, and the one before it or, where none is, the one behind it."""
     before = [word for token in tokens[: limit.start] for word in token.words][-1:]
     behind = [word for token in tokens[limit.end :] for word in token.words][:1]
-    own = [token for token in tokens[limit.start : limit.end] if token.amount or not limit.doubtful]
+    own = [
+        token
+        for token in tokens[limit.start : limit.end]
+        if token.amount or limit.kind == "rating" or not limit.doubtful
+    ]
     return " ".join(word for token in own for word in token.words), " ".join(before or behind)
 
 

@@ -17,7 +17,8 @@ _NUMBER = (
 )
 _AMOUNT = re.compile(rf"(?P<before>{_MARK})?(?P<number>{_NUMBER})(?P<k>k)?(?P<after>{_MARK}|/-)?(?P<plus>\+)?")
 _RANGE = re.compile(
-    rf"(?P<before>{_MARK})?(?P<low>{_NUMBER})(?P<middle>{_MARK})?-(?P<second>{_MARK})?(?P<high>{_NUMBER})(?P<after>{_MARK})?"
+    rf"(?P<before>{_MARK})?(?P<low>{_NUMBER})(?P<low_k>k)?(?P<middle>{_MARK})?-(?P<second>{_MARK})?"
+    rf"(?P<high>{_NUMBER})(?P<high_k>k)?(?P<after>{_MARK})?"
 )
 _APART = re.compile(
     r"(?<=[\p{L}\d])(?=[<>≤≥])|(?<=[<>≤≥])(?=[\d$€£¥₹\p{L}])|(?<=[<>]=)(?=\S)|(?<=\p{L}{4})(?=[$€£¥₹]\d)"
@@ -81,7 +82,8 @@ def _amount(text: str) -> Amount | None:
     found = _RANGE.fullmatch(text)
     if found:
         money = any(found[name] for name in ("before", "middle", "second", "after"))
-        return Amount(_value(found["low"]), _value(found["high"]), money)
+        low, high = (_value(found[end]) * (1_000 if found[f"{end}_k"] else 1) for end in ("low", "high"))
+        return Amount(low, high, money)
     return None
 
 

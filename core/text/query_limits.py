@@ -117,9 +117,10 @@ class _Reading(LimitCursor):
             said, end = True, end + 1
         ends = self.ends(end) or (self.start == 0 and self.counts_nothing(end))
         certain = (stars and (said or plus or compared)) or (said and (plus or compared) and ends)
-        if not certain or not 1 <= low <= HIGHEST_RATING or self.before(self.start) in NOT | {"energy", "bee"}:
+        likely = (stars or said) and ends and low < HIGHEST_RATING  # `fridge 3 star` may be its name
+        if not 1 <= low <= HIGHEST_RATING or self.before(self.start) in NOT | {"energy", "bee"}:
             return None
-        return Limit("rating", self.start, end, low)
+        return Limit("rating", self.start, end, low, doubtful=not certain) if certain or likely else None
 
     def price(self) -> Limit | None:
         at = self.start
@@ -179,7 +180,7 @@ class _Reading(LimitCursor):
         low, high = first.low, second.low if first.high is None else first.high
         sure = first.is_money or second.is_money or priced
         if not sure and (not self.ends(second.end) or self.before(self.start) in MEASURED | PEOPLE):
-            return None
+            return self._doubtful_range(low, high, second.end)
         if not sure and low in YEARS and high in YEARS:
             return None
         return self._limit(second.end, low, high)
@@ -188,7 +189,8 @@ class _Reading(LimitCursor):
         """`$20 - $50`, `20-50 dollars`, `$50 and under`, `$100+`."""
         if money.high is not None:
             sure = money.is_money or priced or self._is_bare_range(money.low, money.high, money.end, 100)
-            return self._limit(money.end, money.low, money.high) if sure else None
+            known = self._limit(money.end, money.low, money.high) if sure else None
+            return known or self._doubtful_range(money.low, money.high, money.end)
         if self.word(money.end) in ("-", "to"):
             second = self.money(money.end + 1)
             if second is not None and second.high is None:
@@ -196,6 +198,7 @@ class _Reading(LimitCursor):
                 sure = money.is_money or second.is_money or priced
                 if sure or self._is_bare_range(money.low, second.low, second.end, step):
                     return self._limit(second.end, money.low, second.low)
+                return self._doubtful_range(money.low, second.low, second.end)
         if not money.is_money and not priced:
             return None
         less, more = self.or_less(money.end), self.or_more(money.end)
@@ -241,6 +244,14 @@ class _Reading(LimitCursor):
     def _doubtful(self, end: int, low: float | None, high: float | None) -> Limit | None:
         limit = self._limit(end, low, high)
         return replace(limit, doubtful=True) if limit else None
+
+    def _doubtful_range(self, low: float, high: float, end: int) -> Limit | None:
+        """Two round numbers that count nothing: `500-1000 shoes`, `between 500 and 1000 shoes`."""
+        if not (_is_round(low) and _is_round(high)) or (low in YEARS and high in YEARS):
+            return None
+        if self.before(self.start) in MEASURED | PEOPLE or not (self.ends(end) or self.counts_nothing(end)):
+            return None
+        return self._doubtful(end, low, high)
 
     def _is_bare_range(self, low: float, high: float, end: int, step: int) -> bool:
         """Whether two bare numbers at the end of a query are round enough, by multiples of `step`, to be prices."""

@@ -68,6 +68,17 @@ def learning(database: Database) -> Learning:
     return Learning(database)
 
 
+async def test_a_text_is_written_as_enough_shoppers_write_it(learning: Learning) -> None:
+    await learning.search('"Red Hat"', "a")
+    await learning.search('"Red Hat"', "a", at=1.0)
+    await learning.live.refresh()
+    assert learning.weight("red hat") > 0 and learning.live.forms == {}
+    await learning.search("red-hat!", "b", "c", at=2.0)
+    await learning.search("red: hat", "b", "c", "d", at=3.0)
+    await learning.live.refresh()
+    assert learning.live.forms == {"red hat": "red: hat"}
+
+
 async def test_a_known_text_counts_from_its_first_shopper_on(learning: Learning) -> None:
     await learning.search("Red Hat", "a")
     await learning.live.refresh()

@@ -58,6 +58,7 @@ def test_numbers_and_what_is_sought() -> None:
     assert known["numbers"].tolist() == [0, 0, 1, 0]
     assert known["kind_held"].tolist() == [0, 0, 1, 0]  # the drill, not the oak
     assert table(INDEX, "drill 500", VECTORS[2])["kind_held"].tolist() == [0, 0, 1, 0]  # nor the number
+    assert table(INDEX, "drill men", VECTORS[2])["kind_held"].tolist() == [0, 0, 1, 0]  # nor who it is for
     assert table(INDEX, "lamp", VECTORS[0])["numbers"].tolist() == [-1] * 4
 
 

@@ -63,6 +63,12 @@ def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
     assert index.count_matching([]) == 0
 
 
+def test_titles_are_counted_apart_from_other_fields(index: ProductIndex) -> None:
+    assert index.count_titles(terms("red lamp")) == index.count_matching(terms("red lamp")) == 1
+    assert index.count_titles(terms("lumo lamp")) == 0 and index.count_matching(terms("lumo lamp")) == 1
+    assert index.count_titles(terms("unicorn")) == index.count_titles([]) == 0
+
+
 def test_what_no_product_holds_does_not_hide_what_some_do(index: ProductIndex) -> None:
     assert ids(index, "unicorn dragon table") == ["4", "3"]
     assert ids(index, "unicorn red lamp") == ["3"]  # the other red one holds less than half as much

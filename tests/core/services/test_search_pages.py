@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from core.domain import Product, SearchFilters, SearchQuery, SortOrder
+from core.domain import PartUse, Product, SearchFilters, SearchQuery, SortOrder
 from core.retrieval.products import ProductIndex
 from core.services.bundle import Bundle
 from core.services.search import SearchService
@@ -126,6 +127,34 @@ def test_pages_keep_their_order_while_the_catalogue_changes(bundle: Bundle, sear
         assert not set(whole) & {hit.product_id for hit in other.hits}  # another question has an order of its own
     finally:
         bundle.current.replace(index)
+
+
+@pytest.fixture
+def zorbos(bundle: Bundle, index: ProductIndex) -> Iterator[None]:
+    """Two products of a kind of their own."""
+    cheap, dear = (
+        Product("cheap", "Zorbo lantern", price=10.0),
+        Product("dear", "Zorbo lantern turquoise", price=5_000.0),
+    )
+    bundle.current.replace(index.changed({"cheap": cheap, "dear": dear}))
+    yield
+    bundle.current.replace(index)
+
+
+def test_limits_that_leave_nothing_are_dropped_and_said(search: SearchService, zorbos: None) -> None:
+    reply = search.search(SearchQuery("zorbo lantern between $20 and $30"))
+    assert {hit.product_id for hit in reply.hits[:2]} == {"cheap", "dear"}
+    assert reply.relaxed == "without between $20 and $30"
+    assert [part.applied for part in reply.understood] == [PartUse.IGNORED]
+    within = search.search(SearchQuery("zorbo lantern under $30"))
+    assert (within.hits[0].product_id, within.relaxed) == ("cheap", None)
+    own = SearchFilters(price_min=20, price_max=30)
+    assert search.search(SearchQuery("zorbo lantern", filters=own)).total_results == 0  # the request's own are kept
+
+
+def test_relaxed_is_true_of_what_passes_the_filters(search: SearchService, zorbos: None) -> None:
+    assert search.search(SearchQuery("turquoise zorbo lantern")).relaxed is None
+    assert search.search(SearchQuery("turquoise zorbo lantern under $30")).relaxed == "without turquoise"
 
 
 def test_a_long_query_of_strange_words_finds_nothing_or_the_nearest(search: SearchService) -> None:

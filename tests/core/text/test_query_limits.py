@@ -79,6 +79,7 @@ def read(raw: str) -> tuple[str, list[tuple[str, float | None, float | None]]]:
         ("less than 300 wallet", "wallet", None, 300),
         ("men under 1000 sneakers", "men sneakers", None, 1000),
         ("wallet 300-500", "wallet", 300, 500),
+        ("tv 10k-15k", "tv", 10_000, 15_000),
         ("wallet 300 - 500", "wallet", 300, 500),
         ("wallet 200 to 350 for men", "wallet for men", 200, 350),
         ("tv under 1 lakh", "tv", None, 100_000),
@@ -132,6 +133,13 @@ def test_ratings(raw: str) -> None:
         ("wallet 5000+", 5000, None),
         ("wallet from 500", 500, None),
         ("wallet min 500", 500, None),
+        ("500-1000 shoes", 500, 1000),
+        ("500 to 1000 shoes", 500, 1000),
+        ("between 500 and 1000 shoes", 500, 1000),
+        ("10k-15k tv", 10_000, 15_000),
+        ("backpack 4 star", 4, None),
+        ("4.5 star backpack", 4.5, None),
+        ("backpack rated 4.5", 4.5, None),
     ],
 )
 def test_prices_where_no_product_holds_the_number(raw: str, low: float, high: float | None) -> None:
