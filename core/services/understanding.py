@@ -183,14 +183,16 @@ class QueryReader:
         """The preferences with the positions of their first words, and the words that no product need hold."""
         atoms = list(atoms_of(words))
         found: list[tuple[int, Preference]] = []
+        said: set[tuple[str, str]] = set()  # twice is no stronger
         optional: set[str] = set()
         at = 0
         while at < len(atoms):
             meaning, end = self._meaning_at(atoms, breaks, at)
-            if meaning is not None:
+            if meaning is not None and (meaning.column, meaning.value) not in said:
+                said.add((meaning.column, meaning.value))
                 part = _soft(meaning.kind, meaning.value, atoms, typed, at, end)
                 found.append((atoms[at][1], Preference(part, meaning.column, meaning.shares)))
-            elif atoms[at][0] in WISHES:
+            elif meaning is None and atoms[at][0] in WISHES:
                 wish, end = wish_at([atom for atom, _ in atoms[at : at + 4]])
                 end += at
                 if wish is not None and (self._prices if wish.is_price else self._ratings) is not None:

@@ -178,6 +178,10 @@ def test_a_phrase_does_not_reach_across_a_filter(reader: QueryReader) -> None:
     assert soft(reader, "rose under $50 gold watch") == [("color", "gold", "gold")]
 
 
+def test_what_is_said_twice_is_one_preference(reader: QueryReader) -> None:
+    assert soft(reader, "Nike shoes nike NIKE") == [("brand", "Nike", "Nike")]
+
+
 def test_a_brand_before_max_makes_it_a_name(reader: QueryReader) -> None:
     assert reader.read("nike max 90").text == "nike max 90"
     assert reader.read("shoes max 90").text == "shoes"
