@@ -5,7 +5,7 @@ text, where the catalogue knows that field of most products and something is lef
 preference: its words stay, it removes no product, and ranking takes it as a feature.
 
 What is stated and cannot be fulfilled (stock that the catalogue does not tell, a price below all) is ignored: its words
-go too, unless a title holds them beside their neighbour, where they would find what nobody asked for. Titles also
+go too, a number's unless a title holds it beside its neighbour, for they would find what nobody asked for. Titles also
 settle what is doubtful: `500` is a price behind `shirt`, and a part of the name where a title holds both.
 """
 
@@ -120,7 +120,8 @@ class QueryReader:
         applies = self._applies(limit)
         if limit.doubtful and not applies:
             return None
-        if (limit.doubtful or not (applies or limit.is_unfinished)) and self._is_name(tokens, limit):
+        may_be_a_name = not limit.is_unfinished and limit.kind != "stock"
+        if (limit.doubtful or not applies) and may_be_a_name and self._is_name(tokens, limit):
             return None
         if not applies:
             return PartUse.IGNORED
