@@ -120,7 +120,7 @@ class LiveQueries:
         self._follows, self._rules_version = self._models, self._rules.version
         self._filling = LiveIndex(self._half_life_seconds)
         self._shoppers: LiveShoppers
-        self._ways: dict[str, dict[str, set[str]]] = {}  # how texts are written, not as normalised alone, and by whom
+        self._ways: dict[str, dict[str, set[int]]] = {}  # how texts are written, not as normalised alone, and by whom
         self.forms: dict[str, str] = {}
         self._seen: dict[str, datetime]  # events of the time that is read again
         self._looked_at: datetime | None = None
@@ -148,14 +148,14 @@ class LiveQueries:
         self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
 
     def _note_form(self, text: str, written: str, shopper: str) -> None:
-        """Shows a text as most shoppers write it, once enough of them do: one alone writes for nobody else."""
+        """Shows a text as half of its shoppers write it, once enough of them do: one alone writes for nobody else."""
         ways = self._ways.get(text)
         if ways is None and written == text:
             return  # as most are: these need no memory
         ways = self._ways.setdefault(text, {})
-        ways.setdefault(written, set()).add(shopper)
+        ways.setdefault(written, set()).add(hash(shopper))
         way = max(ways, key=lambda one: (len(ways[one]), one))
-        if len(ways[way]) >= self._settings.suggestion_min_shoppers:
+        if len(ways[way]) >= max(self._settings.suggestion_min_shoppers, len(self._shoppers.of(text)) / 2):
             self.forms[text] = way
 
     def _learn(self) -> None:

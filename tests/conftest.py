@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,7 +24,7 @@ from tests.trained_shop import TrainedShop, make_trained_shop
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADMIN_KEY = "an-admin-key-for-tests"
-_MYPY = pytest.StashKey["subprocess.Popen[str]"]()
+_MYPY = pytest.StashKey[tuple["subprocess.Popen[str]", TextIO]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -30,24 +32,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     wanted = any("mypy" in getattr(item, "fixturenames", ()) for item in session.items)
     if wanted and not session.config.option.collectonly:
         command = [*(["nice"] if shutil.which("nice") else []), sys.executable, "-m", "mypy"]
-        session.config.stash[_MYPY] = subprocess.Popen(
-            command, cwd=session.config.rootpath, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed when all is done
+        process = subprocess.Popen(command, cwd=session.config.rootpath, stdout=said, stderr=said, text=True)
+        session.config.stash[_MYPY] = process, cast(TextIO, said)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    process = config.stash.get(_MYPY, None)
-    if process is not None and process.poll() is None:
+    process, said = config.stash.get(_MYPY, (None, None))
+    if process is not None and said is not None:
         process.kill()
         process.wait()
+        said.close()
 
 
 @pytest.fixture(scope="session")
 def mypy(pytestconfig: pytest.Config) -> tuple[int, str]:
     """How mypy ended, and what it said."""
-    process = pytestconfig.stash[_MYPY]
-    said, _ = process.communicate()
-    return process.returncode, said
+    process, said = pytestconfig.stash[_MYPY]
+    code = process.wait()
+    said.seek(0)
+    return code, said.read()
 
 
 @pytest.fixture(autouse=True)

@@ -118,11 +118,18 @@ class ProductIndex:
         """How many products hold all `query_terms`, be it as synonyms."""
         return len(self.matching_all(query_terms))
 
-    def count_titles(self, query_terms: Sequence[str]) -> int:
-        """How many products hold all `query_terms`, literally, in their titles."""
-        titles = self.title_terms(self.lexical.matching_all(plain(query_terms))).terms
-        held = [(titles == np.int32(term_number(term))).any(1) for term in query_terms]
-        return int(np.count_nonzero(np.logical_and.reduce(held))) if held else 0
+    def share_beside(self, own: Sequence[str], neighbour: Sequence[str]) -> float:
+        """Of the products that hold `neighbour`, the share whose titles hold all these terms, literally, and one of
+        `own` beside one of `neighbour`."""
+        if not own or not neighbour:
+            return 0.0
+        titles = self.title_terms(self.lexical.matching_all(plain((*own, *neighbour)))).terms
+        first, second = ([np.int32(term_number(term)) for term in some] for some in (own, neighbour))
+        ones, others = np.isin(titles, first), np.isin(titles, second)
+        found = ((ones[:, :-1] & others[:, 1:]) | (others[:, :-1] & ones[:, 1:])).any(1)
+        for number in (*first, *second):
+            found &= (titles == number).any(1)
+        return float(np.count_nonzero(found)) / max(min(map(self.lexical.document_frequency, neighbour)), 1)
 
     def matching_all(self, query_terms: Sequence[str]) -> IntArray:
         """The rows of these products, ascending."""

@@ -20,20 +20,24 @@ def relaxed(
     matches: Matches,
     kept: npt.NDArray[np.bool_],
     best: int | None,
+    dropped: str = "",
 ) -> str | None:
     """None where products have every part of the query, or nothing was found.
 
     `text`: the normalised query that is `asked`; `kept` `(R,)`: the matches that pass all filters; `best`: the row of
-    the one that answers it best.
+    the one that answers it best; `dropped`: limits of the query that left nothing, as typed.
     """
-    if best is None or matches.coverage[kept].max() > HOLDS_ALL:
+    if best is None:
         return None
+    if matches.coverage[kept].max() > HOLDS_ALL:
+        return f"without {dropped}" if dropped else None
     if not matches.lexical[kept].any():
-        return NEAREST_IN_MEANING
+        return f"{NEAREST_IN_MEANING}, without {dropped}" if dropped else NEAREST_IN_MEANING
     lacking = [part for part in asked if best not in index.lexical.matching_all([part])]
     if not lacking or len(lacking) == len(asked):
-        return NEAREST_ONES
-    return "without " + ", ".join(dict.fromkeys(_as_written(part, text) for part in lacking))
+        return f"{NEAREST_ONES}, without {dropped}" if dropped else NEAREST_ONES
+    missing = [_as_written(part, text) for part in lacking] + ([dropped] if dropped else [])
+    return "without " + ", ".join(dict.fromkeys(missing))
 
 
 def _as_written(part: Asked, text: str) -> str:

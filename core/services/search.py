@@ -71,7 +71,7 @@ class SearchService:
         self._shown = ShownOrders()
         products = bundle.products
         if products is not None:
-            self._reader = QueryReader(products.columns, lambda text: products.count_titles(asked_terms(text)))
+            self._reader = QueryReader(products.columns, self._named)
             words = spelling_words(bundle.known_words.counts, products.columns, products.lexical)
             self._speller = SearchSpeller(products.lexical, words)
             self._business = Business.of(products.columns)
@@ -109,17 +109,17 @@ class SearchService:
         matched_at = time.perf_counter()
         relevance, ranked = self._relevance(index, read.question, matches, vector)
         ranked_at = time.perf_counter()
-        understood, loosened = read.understood, ""
+        understood, dropped = read.understood, ""
         masks, kept = _kept(index, matches, understood.filters)
-        if not kept.any() and understood.filters != query.filters:  # what was read out of the words leaves nothing
-            loosened = understood.limits
-            understood = understood.loosened(query.filters)
-            masks, kept = _kept(index, matches, understood.filters)
+        if not kept.any() and understood.filters != query.filters:  # what was read out of the words may leave nothing
+            masks, loosened = _kept(index, matches, query.filters)
+            if loosened.any():
+                kept, dropped, understood = loosened, understood.limits, understood.loosened(query.filters)
         scores = scored(index, matches.rows, relevance, self._business, understood.preferences, rules)
         order = ordered(index, scores, kept, query.sort)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
-        missing = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept))
+        lacking = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept), dropped)
         facets = index.columns.facets(np.union1d(matches.rows, order).astype(np.int32), masks)
         reply = SearchReply(
             (),
@@ -133,7 +133,7 @@ class SearchService:
                 "facets": 1e3 * (time.perf_counter() - ranked_at),
             },
             corrected_query=read.spelled.text if read.spelled.changed else None,
-            relaxed=missing or (f"without {loosened}" if loosened else None),
+            relaxed=lacking,
             understood=understood.parts,
             redirect=rules.redirect,
             did_you_mean=read.spelled.suggestion,
@@ -174,6 +174,11 @@ class SearchService:
         needed = " ".join(word for word in spelled.text.split() if word not in understood.optional)
         every = terms_of_normalized(needed) or terms_of_normalized(spelled.text)
         return _Read(understood, spelled, question(index, asked_terms(needed) or every, every))
+
+    def _named(self, own: str, neighbour: str) -> float:
+        """Of the products that hold `neighbour`, the share whose titles say `own` beside it, live changes included."""
+        index = self._bundle.current.index
+        return index.share_beside(asked_terms(own), asked_terms(neighbour)) if index else 0.0
 
     def _relevance(
         self, index: ProductIndex, asked: Question, matches: Matches, vector: FloatArray

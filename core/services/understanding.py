@@ -1,12 +1,12 @@
 """Query understanding: prices, ratings, stock, brands, colours, sizes and other values that a query speaks of.
 
 What a shopper states outright (`under $50`, `4 stars and up`, `in stock`) becomes a filter and leaves the searched
-text, where the catalogue knows that field of most products and something is left to search. Everything else is a
-preference: its words stay, it removes no product, and ranking takes it as a feature.
+text, where the catalogue knows that field of most products and something is left to search. A price or rating that is
+only likely meant (`shirt 500`, `backpack 4 star`) leaves it too, but removes no product: what fits goes up. Everything
+else is a preference whose words stay, and ranking takes it as a feature.
 
-What is stated and cannot be fulfilled (stock that the catalogue does not tell, a price below all) is ignored: its words
-go too, a number's unless a title holds it beside its neighbour, for they would find what nobody asked for. Titles also
-settle what is doubtful: `500` is a price behind `shirt`, and a part of the name where a title holds both.
+Titles settle what is likely: `500` is a price behind `shirt`, and a part of the name where a title says both in a row.
+Limits on what the catalogue mostly does not know are ignored: their words go too, unless a title says them so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,8 @@ from core.text.titles import JOINERS
 
 _KNOWN_ENOUGH = 0.5  # of the products; below that a filter would hide more unknown ones than unwanted ones
 
-_NAMES = 0.02  # of the products that hold a word hold an amount of money too, where that is part of a name
-_LIMITS_WITHOUT_NUMBER = {"stock", "available", *(words[-1] for words in UNFINISHED)}
+_NAMES = 0.02  # of the products that hold a word say an amount of money beside it, where that is part of a name
+_LIMITS_WITHOUT_NUMBER = {"stock", "in-stock", "available", *(words[-1] for words in UNFINISHED)}
 
 Typed = list[tuple[int, str]]
 """For each word the piece of the query that holds it, as typed, with its place: one piece may hold several words."""
@@ -66,8 +66,14 @@ class Understood:
             rating_min=own.rating_min if own.rating_min is not None else read.rating_min,
             in_stock=own.in_stock if own.in_stock is not None else read.in_stock,
         )
-        parts = tuple(part for part in self.parts if part.applied is PartUse.PREFERENCE or part.kind not in settled)
-        return replace(self, filters=filters, parts=parts)
+        gone = [one.part for one in self.preferences if one.within is not None and one.part.kind in settled]
+        gone += [part for part in self.parts if part.applied is not PartUse.PREFERENCE and part.kind in settled]
+        return replace(
+            self,
+            filters=filters,
+            preferences=tuple(one for one in self.preferences if one.part not in gone),
+            parts=tuple(part for part in self.parts if part not in gone),
+        )
 
     @property
     def limits(self) -> str:
@@ -85,15 +91,15 @@ class Understood:
 class QueryReader:
     """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
 
-    def __init__(self, columns: ProductColumns, count: Callable[[str], int]) -> None:
-        """`count`: how many titles hold every word of a normalised text."""
-        self._count = count
+    def __init__(self, columns: ProductColumns, named: Callable[[str, str], float]) -> None:
+        """`named`: of the products that hold its second word, the share whose titles say the first words beside it."""
+        self._named = named
         self._phrases: ValuePhrases = value_phrases(columns)
         self._brand_words = frozenset(
             key.rpartition(" ")[2] for key, one in self._phrases.meanings.items() if one.kind is PartKind.BRAND
         )
-        self._prices = _bounds(columns.price)
-        self._ratings = _bounds(columns.rating)
+        self._knows_prices = _is_known(columns.price)
+        self._knows_ratings = _is_known(columns.rating)
         self._knows_stock = bool(len(columns)) and float(np.mean(columns.in_stock != UNKNOWN_STOCK)) >= _KNOWN_ENOUGH
 
     def read(self, raw: str) -> Understood:
@@ -102,7 +108,8 @@ class QueryReader:
         words = normal.split()
         if any(map(str.isdigit, normal)) or not _LIMITS_WITHOUT_NUMBER.isdisjoint(words):
             tokens = tokens_of(raw, normal)
-            stated = {limit: use for limit in limits_of(tokens, self._brand_words) if (use := self._use(tokens, limit))}
+            limits = limits_of(tokens, self._brand_words)
+            stated = {limit: use for limit in limits if (use := self._use(tokens, limits, limit))}
             if stated:
                 understood = self._with_limits(tokens, stated)
                 if understood is not None:
@@ -115,34 +122,28 @@ class QueryReader:
             optional=optional if _says_more(words, optional) else frozenset(),
         )
 
-    def _use(self, tokens: Sequence[Token], limit: Limit) -> PartUse | None:
-        """What a limit is good for; None: its words are searched like others."""
+    def _use(self, tokens: Sequence[Token], limits: Sequence[Limit], limit: Limit) -> PartUse | None:
+        """What one of the `limits` is good for; None: its words are searched like others."""
         applies = self._applies(limit)
         if limit.doubtful and not applies:
             return None
-        may_be_a_name = not limit.is_unfinished and limit.kind != "stock"
-        if (limit.doubtful or not applies) and may_be_a_name and self._is_name(tokens, limit):
+        may_be_a_name = limit.doubtful or (not applies and limit.kind != "stock")
+        if may_be_a_name and self._is_name(tokens, limits, limit):
             return None
         if not applies:
             return PartUse.IGNORED
-        return PartUse.PREFERENCE if limit.is_about else PartUse.FILTER
+        return PartUse.PREFERENCE if limit.doubtful or limit.is_about else PartUse.FILTER
 
-    def _is_name(self, tokens: Sequence[Token], limit: Limit) -> bool:
-        """Whether products hold these words beside their neighbour, which then belong together."""
-        own, neighbour = _own_and_neighbour(tokens, limit)
-        held = self._count(f"{own} {neighbour}")
-        return held > (_NAMES * self._count(neighbour) if limit.is_money and neighbour else 0)
+    def _is_name(self, tokens: Sequence[Token], limits: Sequence[Limit], limit: Limit) -> bool:
+        """Whether titles say these words beside a neighbour, so that they belong together."""
+        own, neighbours = _own_and_neighbours(tokens, limits, limit)
+        return any(self._named(own, one) > (_NAMES if limit.likely else 0) for one in neighbours)
 
     def _applies(self, limit: Limit) -> bool:
-        """Whether the catalogue can tell, and at least one product is within."""
+        """Whether the catalogue can tell."""
         if limit.kind == "stock":
             return self._knows_stock
-        if limit.is_unfinished:
-            return False
-        known = self._prices if limit.kind == "price" else self._ratings
-        if known is None:
-            return False
-        return (limit.low is None or limit.low <= known[1]) and (limit.high is None or limit.high >= known[0])
+        return not limit.is_unfinished and (self._knows_prices if limit.kind == "price" else self._knows_ratings)
 
     def _with_limits(self, tokens: Sequence[Token], limits: Mapping[Limit, PartUse]) -> Understood | None:
         """The query without the words of its limits; None where nothing were left to search, or limits contradict."""
@@ -165,7 +166,7 @@ class QueryReader:
             return None
         placed = [(limit.start, _part(tokens, limit, use)) for limit, use in limits.items()]
         named = [
-            Preference(part, "price", near=limit.low)
+            Preference(part, limit.kind, within=(limit.low, limit.high))
             for (limit, use), (_, part) in zip(limits.items(), placed, strict=True)
             if use is PartUse.PREFERENCE
         ]
@@ -196,7 +197,7 @@ class QueryReader:
             elif meaning is None and atoms[at][0] in WISHES:
                 wish, end = wish_at([atom for atom, _ in atoms[at : at + 4]])
                 end += at
-                if wish is not None and (self._prices if wish.is_price else self._ratings) is not None:
+                if wish is not None and (self._knows_prices if wish.is_price else self._knows_ratings):
                     part = _soft(wish.kind, wish.value, atoms, typed, at, end)
                     found.append((atoms[at][1], Preference(part, wish.kind.value, wish=wish.wish)))
                     if wish.is_optional:
@@ -228,12 +229,9 @@ def _says_more(words: Sequence[str], optional: frozenset[str]) -> bool:
     return any(word not in optional and word not in JOINERS for word in words)
 
 
-def _bounds(values: FloatArray) -> tuple[float, float] | None:
-    """The least and the greatest known value; None where fewer than half of the products have one."""
-    known = values[~np.isnan(values)]
-    if not len(known) or len(known) < _KNOWN_ENOUGH * len(values):
-        return None
-    return float(known.min()), float(known.max())
+def _is_known(values: FloatArray) -> bool:
+    """Whether enough products have one."""
+    return bool(len(values)) and float(np.mean(~np.isnan(values))) >= _KNOWN_ENOUGH
 
 
 def _filters(limits: Sequence[Limit]) -> SearchFilters | None:
@@ -248,16 +246,20 @@ def _filters(limits: Sequence[Limit]) -> SearchFilters | None:
     return SearchFilters(price_min=low, price_max=high, rating_min=max(ratings, default=None), in_stock=in_stock)
 
 
-def _own_and_neighbour(tokens: Sequence[Token], limit: Limit) -> tuple[str, str]:
-    """The words of a limit, and the one before it or, where none is, the one behind it."""
-    before = [word for token in tokens[: limit.start] for word in token.words][-1:]
-    behind = [word for token in tokens[limit.end :] for word in token.words][:1]
+def _own_and_neighbours(tokens: Sequence[Token], limits: Sequence[Limit], limit: Limit) -> tuple[str, tuple[str, ...]]:
+    """The words of a limit, and the one before it that is of no limit; where none is, the next and the last behind it:
+    of a `$50 gift card` titles say `gift card 50`."""
+    taken = {at for one in limits for at in with_joining(tokens, one)}
+    free = [(at, word) for at, token in enumerate(tokens) if at not in taken for word in token.words]
+    before = [word for at, word in free if at < limit.start]
+    behind = [word for at, word in free if at >= limit.end and word not in JOINERS]
     own = [
-        token
+        word
         for token in tokens[limit.start : limit.end]
         if token.amount or limit.kind == "rating" or not limit.doubtful
+        for word in token.words
     ]
-    return " ".join(word for token in own for word in token.words), " ".join(before or behind)
+    return " ".join(own), tuple(before[-1:] or dict.fromkeys((*behind[:1], *behind[-1:])))
 
 
 def _part(tokens: Sequence[Token], limit: Limit, use: PartUse) -> UnderstoodPart:
@@ -266,7 +268,7 @@ def _part(tokens: Sequence[Token], limit: Limit, use: PartUse) -> UnderstoodPart
         value = "in stock"
     elif limit.is_unfinished:
         value = "a limit without a number"
-    elif use is PartUse.PREFERENCE:
+    elif limit.is_about:
         value = f"about {low}"
     elif low is not None and high is not None:
         value = f"{low} – {high}"

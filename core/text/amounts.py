@@ -82,8 +82,10 @@ def _amount(text: str) -> Amount | None:
     found = _RANGE.fullmatch(text)
     if found:
         money = any(found[name] for name in ("before", "middle", "second", "after"))
-        low, high = (_value(found[end]) * (1_000 if found[f"{end}_k"] else 1) for end in ("low", "high"))
-        return Amount(low, high, money)
+        low, high = _value(found["low"]), _value(found["high"])
+        if found["low_k"] or (found["high_k"] and low < high):  # 40-50k
+            low *= 1_000
+        return Amount(low, high * 1_000 if found["high_k"] else high, money)
     return None
 
 

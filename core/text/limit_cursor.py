@@ -20,7 +20,7 @@ from core.text.limit_words import (
 class Limit:
     """The tokens `start:end` state a range of `kind` (`price`, `rating`; both ends inclusive) or ask for `stock`.
 
-    A price whose ends are equal is one that is named and no limit; one without ends was not typed to its end.
+    A price whose ends are equal is one that is named; one without ends was not typed to its end.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Limit:
     low: float | None = None
     high: float | None = None
     doubtful: bool = False  # a limit only where no product holds these words beside their neighbour
-    is_money: bool = False  # and a currency makes that likelier: hardly any
+    likely: bool = False  # and a currency or `around` makes that likelier: hardly any product
 
     @property
     def is_about(self) -> bool:
@@ -47,6 +47,7 @@ class Money:
     is_money: bool
     plus: bool
     end: int
+    times: float = 1.0  # 1,000 for a `thousand` behind the number
 
 
 class LimitCursor:
@@ -80,7 +81,7 @@ class LimitCursor:
         if self.word(end) in MARKS_AFTER:
             marked, end = True, end + 1
         high = None if amount.high is None else times * amount.high
-        return Money(times * amount.value, high, amount.is_money or marked, amount.plus, end)
+        return Money(times * amount.value, high, amount.is_money or marked, amount.plus, end, times)
 
     def number(self, at: int) -> tuple[float, bool, bool] | None:
         """A plain number, whether a plus follows it, and whether stars do: `4`, `4+`, `4-star`, `4★`."""
@@ -113,4 +114,4 @@ class LimitCursor:
     def counts_nothing(self, at: int) -> bool:
         """Whether the word there is none that a number before it counts."""
         word = self.word(at)
-        return word.isalpha() and word not in COUNTED
+        return bool(word) and word not in COUNTED and not any(map(str.isdigit, word))

@@ -21,7 +21,7 @@ BY_FIRST = {
 }
 MONEY_ONLY = {("min",), ("from",), ("starting", "at"), ("starting", "from")}
 ROUND_ONLY = {("up", "to"), ("upto",)}  # `up to 70` may be inches
-ABOUT = {"around", "about", "approx", "approximately", "near", "~"}
+ABOUT = {"around", "about", "approx", "approximately", "near"}
 UNFINISHED = {
     ("under",),
     ("below",),

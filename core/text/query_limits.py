@@ -117,7 +117,7 @@ class _Reading(LimitCursor):
             said, end = True, end + 1
         ends = self.ends(end) or (self.start == 0 and self.counts_nothing(end))
         certain = (stars and (said or plus or compared)) or (said and (plus or compared) and ends)
-        likely = (stars or said) and ends and low < HIGHEST_RATING  # `fridge 3 star` may be its name
+        likely = (stars or self.word(self.start).startswith("rat")) and ends and low < HIGHEST_RATING
         if not 1 <= low <= HIGHEST_RATING or self.before(self.start) in NOT | {"energy", "bee"}:
             return None
         return Limit("rating", self.start, end, low, doubtful=not certain) if certain or likely else None
@@ -177,7 +177,7 @@ class _Reading(LimitCursor):
             second = self.money(first.end + 1)
         if second is None or (first.high is None and second.high is not None):
             return None
-        low, high = first.low, second.low if first.high is None else first.high
+        low, high = _like(first, second), second.low if first.high is None else first.high
         sure = first.is_money or second.is_money or priced
         if not sure and (not self.ends(second.end) or self.before(self.start) in MEASURED | PEOPLE):
             return self._doubtful_range(low, high, second.end)
@@ -196,9 +196,10 @@ class _Reading(LimitCursor):
             if second is not None and second.high is None:
                 step = 50 if self.word(money.end) == "to" else 100  # `insert 200-250` is a model
                 sure = money.is_money or second.is_money or priced
-                if sure or self._is_bare_range(money.low, second.low, second.end, step):
-                    return self._limit(second.end, money.low, second.low)
-                return self._doubtful_range(money.low, second.low, second.end)
+                low = _like(money, second)
+                if sure or self._is_bare_range(low, second.low, second.end, step):
+                    return self._limit(second.end, low, second.low)
+                return self._doubtful_range(low, second.low, second.end)
         if not money.is_money and not priced:
             return None
         less, more = self.or_less(money.end), self.or_more(money.end)
@@ -215,7 +216,8 @@ class _Reading(LimitCursor):
             return None
         if money.is_money or priced:
             return self._limit(money.end, money.low, money.low)
-        return self._doubtful(money.end, money.low, money.low) if self._may_be_a_price(money, money.end) else None
+        limit = self._doubtful(money.end, money.low, money.low) if self._may_be_a_price(money, money.end) else None
+        return replace(limit, likely=True) if limit else None
 
     def _named(self, money: Money, priced: bool) -> Limit | None:
         """An amount alone: `₹500 shirt`, `shirt 500`, `wallet 5000+`."""
@@ -225,7 +227,7 @@ class _Reading(LimitCursor):
             return self._limit(money.end, money.low, money.low)
         if money.is_money:
             limit = self._doubtful(money.end, money.low, money.low)
-            return replace(limit, is_money=True) if limit else None
+            return replace(limit, likely=True) if limit else None
         if self.start == 0 or money.end < len(self.tokens) or not self._may_be_a_price(money, money.end):
             return None
         return self._doubtful(money.end, money.low, None if money.plus else money.low)
@@ -237,7 +239,7 @@ class _Reading(LimitCursor):
         before = self.before(self.start)
         if before in MEASURED | PEOPLE | SAID - PRICE_WORDS or before in self.names:
             return False
-        if before and not before.isalpha():
+        if any(map(str.isdigit, before)):
             return False
         return self.ends(end) or self.counts_nothing(end)
 
@@ -277,6 +279,12 @@ class _Reading(LimitCursor):
         if before in CHILDREN and number <= OLDEST_CHILD:
             return True
         return before in PEOPLE and not upper and number < 100
+
+
+def _like(first: Money, second: Money) -> float:
+    """The lower end of `1 to 2 lakh`."""
+    meant = first.low * second.times
+    return meant if first.times == 1 < second.times and meant < second.low else first.low
 
 
 def _is_round(number: float) -> bool:

@@ -77,6 +77,10 @@ async def test_a_text_is_written_as_enough_shoppers_write_it(learning: Learning)
     await learning.search("red: hat", "b", "c", "d", at=3.0)
     await learning.live.refresh()
     assert learning.live.forms == {"red hat": "red: hat"}
+    await learning.search("red shoes", *"abcdefgh", at=4.0)
+    await learning.search("red shoes!", "i", "j", "k", at=5.0)
+    await learning.live.refresh()
+    assert "red shoes" not in learning.live.forms  # three of eleven write it so
 
 
 async def test_a_known_text_counts_from_its_first_shopper_on(learning: Learning) -> None:

@@ -5,10 +5,10 @@ in the database, since the service reads the cards of a page from there.
 """
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -78,12 +78,13 @@ async def _fill(database: Path, products: Sequence[Product]) -> None:
 
 
 def _memory(server: Server) -> float:
-    """GiB of the service and its children at most, what they share counted in each."""
-    parents = {
-        int(status.parent.name): status.read_text(encoding="utf-8") for status in Path("/proc").glob("[0-9]*/status")
-    }
+    """GiB of the service and its children at most, what they share counted in each; Linux only."""
+    known: dict[int, str] = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):  # one that has ended meanwhile
+            known[int(status.parent.name)] = status.read_text(encoding="utf-8")
     own = [server.process.pid]
     for at in own:
-        own += [process for process, status in parents.items() if f"PPid:\t{at}\n" in status]
-    peaks = [int(line.split()[1]) for at in own for line in parents[at].splitlines() if line.startswith("VmHWM:")]
-    return sum(peaks) * 1024 / 2**30 if os.name == "posix" else float("nan")
+        own += [process for process, status in known.items() if f"PPid:\t{at}\n" in status]
+    lines = [line for at in own for line in known.get(at, "").splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 2**30

@@ -272,12 +272,14 @@ def test_what_was_understood_is_a_chip_that_can_be_removed(page: Page, server: S
     expect(chip).to_have_count(0)
 
 
-def test_a_limit_that_no_product_is_within_is_said(page: Page, server: Server) -> None:
+def test_what_was_left_out_of_a_search_is_said(page: Page, server: Server) -> None:
     open_page(page, server)
     search_for(page, f"{BROAD} under $0.01")
-    expect(page.get_by_text("“under $0.01” does not narrow this shop's products.")).to_be_visible()
+    expect(page.get_by_text("Few products match everything: without under $0.01.")).to_be_visible()
     expect(page.get_by_role("group", name="Understood")).to_be_hidden()
     expect(cards(page).first).to_be_visible()
+    search_for(page, f"{BROAD} under")
+    expect(page.get_by_text("“under” was left out of the search.")).to_be_visible()
 
 
 def test_what_may_have_been_meant_is_one_click_away(page: Page, server: Server) -> None:

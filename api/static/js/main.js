@@ -166,10 +166,11 @@ function drawHead(answer) {
   if (answer.corrected_query) said.push("Showing results for ", element("strong", {}, answer.corrected_query), ". ");
   if (answer.did_you_mean) {
     const other = answer.did_you_mean;
-    said.push("Did you mean ", element("button", { class: "link", type: "button", onclick: () => go(other) }, other), "? ");
+    said.push("Did you mean ", element("button", { class: "link", type: "button", onclick: () => go(other, { sort, filters }) }, other), "? ");
   }
   for (const part of answer.understood ?? []) {
-    if (part.applied === "ignored") said.push(`“${part.text}” does not narrow this shop's products. `);
+    const told = answer.relaxed?.includes(part.text);
+    if (part.applied === "ignored" && !told) said.push(`“${part.text}” was left out of the search. `);
   }
   if (answer.relaxed) said.push(element("span", {}, `Few products match everything: ${answer.relaxed}.`));
   notice.replaceChildren(...said);

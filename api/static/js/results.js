@@ -59,15 +59,19 @@ export function stars(product) {
   );
 }
 
-/** What was read out of the query, as chips: filters and prices. Removing one searches for the words as they stand. */
+/** What was taken out of the query, as chips: filters and likely prices. Removing one searches for all words again. */
 export function understoodChips(parts, onRemove) {
   return parts
-    .filter((part) => part.applied === "filter" || (part.applied === "preference" && part.kind === "price"))
+    .filter((part) => part.applied === "filter" || isLikelyLimit(part))
     .map((part) => {
       const value = part.kind === "rating" ? `${part.value} ★` : part.value;
       const label = `Understood “${part.text}” as ${value}. Remove`;
       return element("button", { class: "chip", type: "button", "aria-label": label, onclick: onRemove }, `${value} ✕`);
     });
+}
+
+function isLikelyLimit(part) {
+  return part.applied === "preference" && (part.kind === "price" || part.kind === "rating") && /\d/.test(part.text);
 }
 
 /** Grey cards while the first page is on its way. */

@@ -63,10 +63,12 @@ def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
     assert index.count_matching([]) == 0
 
 
-def test_titles_are_counted_apart_from_other_fields(index: ProductIndex) -> None:
-    assert index.count_titles(terms("red lamp")) == index.count_matching(terms("red lamp")) == 1
-    assert index.count_titles(terms("lumo lamp")) == 0 and index.count_matching(terms("lumo lamp")) == 1
-    assert index.count_titles(terms("unicorn")) == index.count_titles([]) == 0
+def test_what_titles_say_in_a_row(index: ProductIndex) -> None:
+    assert index.share_beside(terms("table"), terms("lamp")) == 1  # in either order; of the products with `lamp`
+    assert index.share_beside(terms("lamp"), terms("table")) == 0.5
+    assert index.share_beside(terms("red"), terms("lamp")) == 0  # not in a row
+    assert index.share_beside(terms("lumo"), terms("lamp")) == 0  # a brand, in no title
+    assert index.share_beside(terms("unicorn"), terms("lamp")) == index.share_beside([], terms("lamp")) == 0
 
 
 def test_what_no_product_holds_does_not_hide_what_some_do(index: ProductIndex) -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from core.domain import PartUse, Product, SearchFilters
 from core.retrieval.columns import ProductColumns, build_columns
+from core.retrieval.storage import build_products
 from core.services.understanding import QueryReader
 from core.text.normalize import normalize
+from core.text.terms import terms
 
 
 def product(number: int, **facts: object) -> Product:
@@ -34,16 +36,22 @@ COLUMNS = build_columns(PRODUCTS)
 ALL = np.arange(len(PRODUCTS), dtype=np.int32)
 
 
-def in_titles(text: str) -> int:
-    """How many of these titles hold all words; stands for the index."""
-    titles = [*(one.title for one in PRODUCTS), "gift card under 500", "trail shoe 900"]
-    titles += ["wallet 300", *["wallet"] * 60]
-    return sum(set(text.split()) <= set(normalize(title).split()) for title in titles)
+TITLES = ["Gift card under 500", "Gift card 500", "Trail shoe 900", "Shoe rack for 500 pairs", "Wallet 300"] + [
+    "Wallet"
+] * 60
+INDEX = build_products(
+    [*PRODUCTS, *(Product(f"t{at}", title) for at, title in enumerate(TITLES))],
+    np.ones((len(PRODUCTS) + len(TITLES), 1), np.float32),
+)
+
+
+def named(own: str, neighbour: str) -> float:
+    return INDEX.share_beside(terms(own), terms(neighbour))
 
 
 @pytest.fixture(scope="module")
 def reader() -> QueryReader:
-    return QueryReader(COLUMNS, in_titles)
+    return QueryReader(COLUMNS, named)
 
 
 def soft(reader: QueryReader, raw: str) -> list[tuple[str, str, str]]:
@@ -128,14 +136,14 @@ def test_where_nothing_is_left_to_search_the_words_stay(reader: QueryReader, raw
     assert (understood.text, understood.filters) == (normalize(raw), SearchFilters())
 
 
-def test_what_no_product_fulfils_or_contradicts_itself_is_no_filter(reader: QueryReader) -> None:
-    for raw in ("shoes under 5", "shoes over 1000", "shoes rated above 5 over 20 under 15", "shoes over 60 under 50"):
+def test_what_contradicts_itself_is_no_filter(reader: QueryReader) -> None:
+    for raw in ("shoes rated above 4 over 20 under 15", "shoes over 60 under 50"):
         assert reader.read(raw).filters == SearchFilters(), raw
 
 
 def test_a_field_that_the_catalogue_mostly_does_not_know_filters_nothing() -> None:
     poor = [replace(one, price=None, rating=None, in_stock=None) for one in PRODUCTS[:6]] + PRODUCTS[6:]
-    for reader in (QueryReader(build_columns(poor), in_titles), QueryReader(build_columns([]), in_titles)):
+    for reader in (QueryReader(build_columns(poor), named), QueryReader(build_columns([]), named)):
         understood = reader.read("cheap shoes under 50 4 stars and up in stock")
         assert (understood.text, understood.filters) == ("cheap shoes", SearchFilters())
         assert [(part.text, part.applied) for part in understood.parts] == [
@@ -144,34 +152,49 @@ def test_a_field_that_the_catalogue_mostly_does_not_know_filters_nothing() -> No
         assert reader.read("gift card under 500").text == "gift card under 500"  # a title says so
 
 
-def test_what_no_product_is_within_is_ignored_and_said(reader: QueryReader) -> None:
-    understood = reader.read("shoes under 5")
-    assert (understood.text, understood.parts[0].value, understood.parts[0].applied) == (
-        "shoes",
-        "≤ 5",
-        PartUse.IGNORED,
-    )
+def test_what_was_not_typed_to_its_end_is_ignored_and_said(reader: QueryReader) -> None:
     understood = reader.read("shoes under")
     assert (understood.text, understood.parts[0].applied) == ("shoes", PartUse.IGNORED)
+    assert reader.read("gift card under").text == "gift card under"  # a title says so
     assert reader.read("gift card under 50").text == "gift card"
 
 
-def test_a_number_is_a_price_where_no_product_holds_it_beside_its_neighbour() -> None:
+def test_stock_is_read_however_it_is_written(reader: QueryReader) -> None:
+    for raw in ("shoes in-stock", "in-stock shoes", "shoes in stock"):
+        assert reader.read(raw).filters == SearchFilters(in_stock=True), raw
+
+
+def test_what_is_likely_a_price_prefers_and_leaves_the_text() -> None:
     dear = [replace(one, price=100.0 * (at + 1)) for at, one in enumerate(PRODUCTS)]
-    reader = QueryReader(build_columns(dear), in_titles)
-    understood = reader.read("red shirt 500")
-    assert (understood.text, understood.filters) == ("red shirt", SearchFilters())
-    assert [(part.value, part.applied) for part in understood.parts][-1] == ("about 500", PartUse.PREFERENCE)
-    share = understood.preferences[0].share(build_columns(dear), ALL)
-    assert share == pytest.approx([0, 0, 0.2, 0.6, 1, 0.6, 0.2, 0, 0, 0])
-    assert reader.read("wallet 500+").filters == SearchFilters(price_min=500)
-    assert reader.read("trail shoe 900").text == "trail shoe 900"  # a model
-    assert reader.read("$500 gift card").text == "500 gift card"
-    assert reader.read("wallet 300").text == "wallet 300"
-    assert reader.read("₹300 wallet").text == "wallet"  # one of sixty is called so
-    assert reader.read("shirt 5000").text == "shirt 5000"  # no product costs that
+    columns = build_columns(dear)
+    reader = QueryReader(columns, named)
+
+    def read(raw: str) -> tuple[str, list[float]]:
+        understood = reader.read(raw)
+        assert understood.filters == SearchFilters()
+        (one,) = (one for one in understood.preferences if one.within is not None)
+        assert one.part in understood.parts and one.weight == 3
+        return understood.text, [round(share, 2) for share in one.share(columns, ALL).tolist()]
+
+    assert read("red shirt 500") == ("red shirt", [0, 0, 0.2, 0.6, 1, 0.6, 0.2, 0, 0, 0])
+    assert read("shirt for 500") == ("shirt", read("t-shirt 500")[1])
+    assert read("wallet 800+") == ("wallet", [0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1])
+    assert read("300-500 wallet") == ("wallet", [0, 0.33, 1, 1, 1, 0.6, 0.2, 0, 0, 0])
+    assert read("shoe 500") == ("shoe", read("shirt 500")[1])  # a title holds both, but not in a row
+    assert read("₹300 wallet")[0] == "wallet"  # one of sixty is called so
+    assert read("wallet around 300")[0] == "wallet"
+    for name in ("trail shoe 900", "$500 gift card", "wallet 300", "gift card 500"):
+        assert reader.read(name).text == normalize(name)
+    assert reader.read("shirt 500").beside(SearchFilters(price_min=900)).preferences == ()
     poor = [replace(one, price=None) for one in PRODUCTS]
-    assert QueryReader(build_columns(poor), in_titles).read("shirt 500").text == "shirt 500"
+    assert QueryReader(build_columns(poor), named).read("shirt 500").text == "shirt 500"
+
+
+def test_what_is_likely_a_rating_prefers(reader: QueryReader) -> None:
+    understood = reader.read("wallet 4 star")
+    assert (understood.text, understood.filters) == ("wallet", SearchFilters())
+    rating = understood.preferences[0].share(COLUMNS, ALL)  # 3, 4, 5, 3 … stars
+    assert rating.tolist() == [0, 1, 1] * 3 + [0]
 
 
 def test_a_phrase_does_not_reach_across_a_filter(reader: QueryReader) -> None:
@@ -264,7 +287,7 @@ def test_any_text_is_read_and_nothing_is_made_up(raw: str) -> None:
         assert preference.part in understood.parts
 
 
-_READER = QueryReader(COLUMNS, in_titles)
+_READER = QueryReader(COLUMNS, named)
 
 
 def _numbers(raw: str) -> list[str]:

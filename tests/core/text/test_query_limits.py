@@ -80,6 +80,9 @@ def read(raw: str) -> tuple[str, list[tuple[str, float | None, float | None]]]:
         ("men under 1000 sneakers", "men sneakers", None, 1000),
         ("wallet 300-500", "wallet", 300, 500),
         ("tv 10k-15k", "tv", 10_000, 15_000),
+        ("tv between 40-50k", "tv", 40_000, 50_000),
+        ("tv 1 to 2 lakh", "tv", 100_000, 200_000),
+        ("tv from 10 to 20 thousand rupees", "tv", 10_000, 20_000),
         ("wallet 300 - 500", "wallet", 300, 500),
         ("wallet 200 to 350 for men", "wallet for men", 200, 350),
         ("tv under 1 lakh", "tv", None, 100_000),
@@ -137,6 +140,9 @@ def test_ratings(raw: str) -> None:
         ("500 to 1000 shoes", 500, 1000),
         ("between 500 and 1000 shoes", 500, 1000),
         ("10k-15k tv", 10_000, 15_000),
+        ("10-15k tv", 10_000, 15_000),
+        ("t-shirt 500", 500, 500),
+        ("शर्ट 500", 500, 500),
         ("backpack 4 star", 4, None),
         ("4.5 star backpack", 4.5, None),
         ("backpack rated 4.5", 4.5, None),
@@ -152,6 +158,7 @@ def test_prices_where_no_product_holds_the_number(raw: str, low: float, high: fl
     [
         "shirt 38", "500 shirt", "magazine 1950", "capacity 500", "bag for women 500", "resistor 5x 500", "insert 515",
         "tea 500 g", "air max 90", "stories about 500 days", "under", "pull over",
+        "movie review 2",
     ],
 )  # fmt: skip
 def test_numbers_that_are_no_prices_whatever_products_hold(raw: str) -> None:
