@@ -118,16 +118,21 @@ class ProductIndex:
         """How many products hold all `query_terms`, be it as synonyms."""
         return len(self.matching_all(query_terms))
 
-    def share_beside(self, own: Sequence[str], neighbour: Sequence[str]) -> float:
-        """Of the products that hold `neighbour`, the share whose titles hold all these terms, literally, and one of
-        `own` beside one of `neighbour`."""
+    def share_naming(self, own: Sequence[str], neighbour: Sequence[str]) -> float:
+        """Of the products that hold `neighbour`, the share whose titles hold all these terms, literally: several of
+        `own` in a row, a single one beside one of `neighbour`."""
         if not own or not neighbour:
             return 0.0
         titles = self.title_terms(self.lexical.matching_all(plain((*own, *neighbour)))).terms
         first, second = ([np.int32(term_number(term)) for term in some] for some in (own, neighbour))
-        ones, others = np.isin(titles, first), np.isin(titles, second)
-        found = ((ones[:, :-1] & others[:, 1:]) | (others[:, :-1] & ones[:, 1:])).any(1)
-        for number in (*first, *second):
+        if len(first) == 1:
+            one, others = titles == first[0], np.isin(titles, second)
+            found = ((one[:, :-1] & others[:, 1:]) | (others[:, :-1] & one[:, 1:])).any(1)
+        else:
+            places = titles.shape[1] - len(first) + 1
+            row = [titles[:, at : at + places] == number for at, number in enumerate(first)]
+            found = np.logical_and.reduce(row).any(1)
+        for number in second:
             found &= (titles == number).any(1)
         return float(np.count_nonzero(found)) / max(min(map(self.lexical.document_frequency, neighbour)), 1)
 

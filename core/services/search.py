@@ -176,9 +176,9 @@ class SearchService:
         return _Read(understood, spelled, question(index, asked_terms(needed) or every, every))
 
     def _named(self, own: str, neighbour: str) -> float:
-        """Of the products that hold `neighbour`, the share whose titles say `own` beside it, live changes included."""
+        """`ProductIndex.share_naming` for words, live changes included."""
         index = self._bundle.current.index
-        return index.share_beside(asked_terms(own), asked_terms(neighbour)) if index else 0.0
+        return index.share_naming(asked_terms(own), asked_terms(neighbour)) if index else 0.0
 
     def _relevance(
         self, index: ProductIndex, asked: Question, matches: Matches, vector: FloatArray

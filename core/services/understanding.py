@@ -92,7 +92,7 @@ class QueryReader:
     """Built from a catalogue's columns, and to be built anew when they change. Thread-safe."""
 
     def __init__(self, columns: ProductColumns, named: Callable[[str, str], float]) -> None:
-        """`named`: of the products that hold its second word, the share whose titles say the first words beside it."""
+        """`named`: `ProductIndex.share_naming` for words and their neighbour."""
         self._named = named
         self._phrases: ValuePhrases = value_phrases(columns)
         self._brand_words = frozenset(

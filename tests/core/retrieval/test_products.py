@@ -64,11 +64,13 @@ def test_all_terms_or_most_of_them(index: ProductIndex) -> None:
 
 
 def test_what_titles_say_in_a_row(index: ProductIndex) -> None:
-    assert index.share_beside(terms("table"), terms("lamp")) == 1  # in either order; of the products with `lamp`
-    assert index.share_beside(terms("lamp"), terms("table")) == 0.5
-    assert index.share_beside(terms("red"), terms("lamp")) == 0  # not in a row
-    assert index.share_beside(terms("lumo"), terms("lamp")) == 0  # a brand, in no title
-    assert index.share_beside(terms("unicorn"), terms("lamp")) == index.share_beside([], terms("lamp")) == 0
+    assert index.share_naming(terms("table"), terms("lamp")) == 1  # in either order; of the products with `lamp`
+    assert index.share_naming(terms("lamp"), terms("table")) == 0.5
+    assert index.share_naming(terms("red"), terms("lamp")) == 0  # not in a row
+    assert index.share_naming(terms("table lamp"), terms("red")) == 0.5  # several are by themselves
+    assert index.share_naming(terms("lamp table"), terms("red")) == 0
+    assert index.share_naming(terms("lumo"), terms("lamp")) == 0  # a brand, in no title
+    assert index.share_naming(terms("unicorn"), terms("lamp")) == index.share_naming([], terms("lamp")) == 0
 
 
 def test_what_no_product_holds_does_not_hide_what_some_do(index: ProductIndex) -> None:

@@ -36,9 +36,14 @@ COLUMNS = build_columns(PRODUCTS)
 ALL = np.arange(len(PRODUCTS), dtype=np.int32)
 
 
-TITLES = ["Gift card under 500", "Gift card 500", "Trail shoe 900", "Shoe rack for 500 pairs", "Wallet 300"] + [
-    "Wallet"
-] * 60
+TITLES = [
+    "3 Star window AC",
+    "Gift card under 500",
+    "Gift card 500",
+    "Trail shoe 900",
+    "Shoe rack for 500 pairs",
+    "Wallet 300",
+] + ["Wallet"] * 60
 INDEX = build_products(
     [*PRODUCTS, *(Product(f"t{at}", title) for at, title in enumerate(TITLES))],
     np.ones((len(PRODUCTS) + len(TITLES), 1), np.float32),
@@ -46,7 +51,7 @@ INDEX = build_products(
 
 
 def named(own: str, neighbour: str) -> float:
-    return INDEX.share_beside(terms(own), terms(neighbour))
+    return INDEX.share_naming(terms(own), terms(neighbour))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +198,7 @@ def test_what_is_likely_a_price_prefers_and_leaves_the_text() -> None:
 def test_what_is_likely_a_rating_prefers(reader: QueryReader) -> None:
     understood = reader.read("wallet 4 star")
     assert (understood.text, understood.filters) == ("wallet", SearchFilters())
+    assert reader.read("3 star ac").text == "3 star ac"  # a title says so
     rating = understood.preferences[0].share(COLUMNS, ALL)  # 3, 4, 5, 3 … stars
     assert rating.tolist() == [0, 1, 1] * 3 + [0]
 
