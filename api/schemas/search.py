@@ -103,7 +103,7 @@ class UnderstoodBody(ResponseBody):
     text: str = Field(description="as typed")
     value: str = Field(description="for people")
     applied: PartUse = Field(
-        description="`filter`: others are left out; `preference`: these come first; `ignored`: nothing is within"
+        description="`filter`: others are left out; `preference`: these come first; `ignored`: left out of the search"
     )
 
 

@@ -17,8 +17,6 @@ IntArray = npt.NDArray[np.int32]
 
 LEXICAL_CANDIDATES = 200  # best by BM25 that are looked at, beside all that are near in meaning
 RANKED = 150  # of these the best by BM25 and cosine, fused: ranked by all features
-
-
 _WEARERS = frozenset(terms("men women man woman mens womens boys girls kids unisex baby ladies gents"))  # for whom
 
 
@@ -30,7 +28,7 @@ class Question:
     asked: tuple[Asked, ...]
     idf: FloatArray
     known: npt.NDArray[np.bool_]
-    kind: int  # the part that names what is sought: the last one before `with`, `for`, `in` that is no number
+    kind: int  # the part that names what is sought: the last word before `with`, `for`, `in`, no number and no wearer
 
 
 def question(index: ProductIndex, asked_terms: Sequence[str], all_terms: Sequence[str]) -> Question:

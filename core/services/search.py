@@ -112,9 +112,10 @@ class SearchService:
         understood, dropped = read.understood, ""
         masks, kept = _kept(index, matches, understood.filters)
         if not kept.any() and understood.filters != query.filters:  # what was read out of the words may leave nothing
-            masks, loosened = _kept(index, matches, query.filters)
+            own_masks, loosened = _kept(index, matches, query.filters)
             if loosened.any():
-                kept, dropped, understood = loosened, understood.limits, understood.loosened(query.filters)
+                masks, kept = own_masks, loosened
+                dropped, understood = understood.limits, understood.loosened(query.filters)
         scores = scored(index, matches.rows, relevance, self._business, understood.preferences, rules)
         order = ordered(index, scores, kept, query.sort)
         if query.sort is SortOrder.RELEVANCE:
