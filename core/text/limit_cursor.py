@@ -28,8 +28,8 @@ class Limit:
     end: int
     low: float | None = None
     high: float | None = None
-    doubtful: bool = False  # a limit only where no product holds these words beside their neighbour
-    likely: bool = False  # and a currency or `around` makes that likelier: hardly any product
+    doubtful: bool = False  # a limit only where no title says these words beside their neighbour
+    likely: bool = False  # and a currency or `around` makes that likelier: where hardly any does
 
     @property
     def is_about(self) -> bool:

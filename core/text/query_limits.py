@@ -5,8 +5,8 @@ the statement ends there: `shoes under 50`, but not `under 18 games`, `under 5 p
 round one also where no word after it says what it counts (`under 500 shirt`, `shirt 300-500`, `shirt upto 500`). Ages,
 sizes and products whose names hold such words (`air max 90`) are told by the word before.
 
-Some statements are certain only for who knows the products: `shirt 500`, `₹500 shirt`, `from 500`, `5000+` are prices
-where no product holds the number beside its neighbour. They come as `doubtful`, and whoever reads them settles that.
+Some statements are certain only for who knows the products: `shirt 500`, `₹500 shirt`, `from 500`, `5000+` are prices,
+and `backpack 4 star` a rating, where no title says so. They come as `doubtful`, and whoever reads them settles that.
 """
 
 from collections.abc import Collection, Sequence
