@@ -35,6 +35,7 @@ from core.errors import CadenceError
 from database.cache import MemoryCache, shared_cache
 from database.connection import Database
 from database.identity import UserKeys
+from database.profile_cache import ChangeMarks, ProfileCache, shared_profiles
 from database.writer import EventWriter
 
 _log = structlog.get_logger(__name__)
@@ -96,7 +97,9 @@ async def _start(
         stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
     run_steadily()
 
-    writer = EventWriter(database)
+    profiles = ProfileCache(database, ChangeMarks(home / "profile_marks.bin"), shared_profiles(settings))
+    stack.push_async_callback(profiles.close)
+    writer = EventWriter(database, folded=profiles.changed)
     writer.start()
     stack.push_async_callback(writer.close)
 
@@ -125,6 +128,7 @@ async def _start(
         catalog=catalog,
         live=live,
         sessions=sessions,
+        profiles=profiles,
         trending=trending,
         metrics=metrics,
         started_at=datetime.now(UTC),

@@ -46,6 +46,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         is_known=suggest.is_known,
         head=suggest.head,
         finds=suggest.finds,
+        event_facts=search.event_facts,
         learnt_before=datetime.fromisoformat(cut) if cut else None,
         catalog=catalog,
     )

@@ -17,10 +17,11 @@ from api.security import Gate
 from api.session_context import SessionContext
 from api.trending import Trending
 from config.settings import Settings
-from core.domain import SearchQuery, SearchReply, SuggestQuery, SuggestReply
+from core.domain import EventFacts, SearchQuery, SearchReply, SuggestQuery, SuggestReply
 from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
 from database.connection import Database
+from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
 if TYPE_CHECKING:  # it brings numerical libraries along, which creating the app does not need
@@ -41,6 +42,7 @@ class Models:
     is_known: Callable[[str], bool]  # whether a normalised query was completed before the version was made
     head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first
     finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
+    event_facts: Callable[[str | None, Sequence[str]], EventFacts]  # of a product id, and of products above it
     learnt_before: datetime | None  # searches that are earlier are part of the version
     catalog: "LiveCatalog | None" = None  # how products that change get into the index; None: there are none
     process: ModelProcess | None = None  # where the models are asked; None: in threads of this one
@@ -76,6 +78,7 @@ class AppState:
     catalog: CatalogFollower
     live: LiveQueries
     sessions: SessionContext
+    profiles: ProfileCache
     trending: Trending
     metrics: Metrics
     started_at: datetime

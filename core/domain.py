@@ -84,6 +84,22 @@ ACTION_WEIGHTS: Mapping[Action, float] = {
 
 
 @dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What the shop knew of an event's product, and of its list, when the event came: what a profile learns from it.
+
+    Stored with the event, so that a profile can be folded again from the log alone and comes out the same, whatever
+    has become of the catalogue.
+    """
+
+    category: str | None = None  # the shop's
+    kind: str | None = None  # name of the pseudo-category
+    brand: str | None = None
+    price_level: int | None = None  # 0 (cheapest fifth of its category) … 4
+    attributes: tuple[str, ...] = ()  # `name=value`
+    skipped: tuple[str, ...] = ()  # products that stood above the clicked one in its list, and were left alone
+
+
+@dataclass(frozen=True, slots=True)
 class Engagement:
     """One event of a shopper. `user_key` is the keyed hash of the user id, never the id itself."""
 
@@ -98,6 +114,7 @@ class Engagement:
     duration_seconds: float | None = None
     request_id: str | None = None
     additional_data: Mapping[str, object] | None = None
+    facts: EventFacts | None = None  # None: nobody has looked
 
 
 class JobState(StrEnum):

@@ -51,3 +51,9 @@ class ConflictError(CadenceError):
     """An identifier was used before with other content."""
 
     code = "conflict"
+
+
+class ProfileError(CadenceError):
+    """A stored profile cannot be read; the log still holds what it was made from."""
+
+    code = "bad_profile"

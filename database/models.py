@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -142,6 +143,7 @@ events = Table(
     Column("request_id", Text),
     Column("additional_data", JSON(none_as_null=True)),
     Column("digest", String(64), nullable=False),  # of the content: a reused event_id is seen
+    Column("facts", JSON(none_as_null=True)),  # core.domain.EventFacts; null: nobody has looked
     _imported("CASCADE", index=True),
     Index(None, "user_key", "occurred_at"),
     Index(None, "session_id", "occurred_at"),
@@ -159,6 +161,27 @@ sessions = Table(
     Column("location", Text),
     Column("referrer", Text),
     Column("started_at", UtcDateTime, nullable=False),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    # What is folded from the events of one owner (core.personalization.profile); the log is the truth.
+    Column("owner", String(80), primary_key=True),  # "u:" and a user's key, or "s:" and a session's id
+    Column("version", BigInteger, nullable=False),  # grows with every change
+    Column("profile", LargeBinary, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),  # of the last event that was folded, in canonical order
+    Column("last_event_id", Text, nullable=False),
+    Column("snapshots", JSON, nullable=False),  # earlier states, newest first: [[last_at, last_event_id, base64], …]
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+profile_links = Table(
+    "profile_links",
+    metadata,
+    Column("owner", String(80), primary_key=True),  # a guest, or a session without a user
+    Column("merged_into", String(80), nullable=False, index=True),  # the user who signed in there
+    Column("linked_at", UtcDateTime, nullable=False),
 )
 
 list_log = Table(

@@ -1,12 +1,14 @@
 """Group commit: events that arrive together share one transaction, and each caller learns when its own is on disk.
 
 Nobody waits for company: while one group is being committed the next one gathers, and it starts as soon as the disk
-is free. Shown lists are written behind, in batches; they may be lost in a crash, events acknowledged may not.
+is free. Profiles are folded forward in the same transaction, and handed on before the callers learn of it: who asks
+next is served by what they just did. Shown lists are written behind, in batches; they may be lost in a crash, events
+acknowledged may not.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +24,10 @@ from core.errors import ConflictError, OverloadedError
 from database.connection import Database
 from database.repositories.events import content_digest, insert_new, stored_digests
 from database.repositories.lists import ListLog, insert_lists
+from database.repositories.profiles import StoredProfile, fold_new
 
 MAX_EVENTS_WAITING = 10_000  # about a second of writing; beyond it callers are told to come back
-MAX_EVENTS_PER_COMMIT = 2_000  # keeps the write lock below 100 ms
+MAX_EVENTS_PER_COMMIT = 500  # with their profiles, each of another shopper: keeps the write lock at about 100 ms
 MAX_LISTS_WAITING = 5_000  # about 10 MB
 LISTS_PER_COMMIT = 128  # 3 ms of the writing thread, of which Python's part is the smaller
 LIST_DELAY_SECONDS = 0.25  # lists gather this long: a crash loses no more than that
@@ -41,6 +44,14 @@ class Appended(StrEnum):
     CONFLICT = "conflict"  # its id is there, with other content; nothing was written
 
 
+Folded = Callable[[Sequence[StoredProfile]], Awaitable[None]]
+"""Hears of profiles that changed, after the commit."""
+
+
+async def _nobody(_: Sequence[StoredProfile]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     events: tuple[Engagement, ...]
@@ -50,11 +61,17 @@ class _Waiting:
 class EventWriter:
     """The one that writes events and shown lists of this process. `start` it before use, `close` it after."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        folded: Folded = _nobody,
+    ) -> None:
         self.lists_dropped = 0  # queue full, or not writable
         self.events_lost = 0  # of those nobody waits for
         self._database = database
         self._clock = clock
+        self._folded = folded
         self._waiting: deque[_Waiting] = deque()
         self._events_waiting = 0
         self._lists: deque[ListLog] = deque()
@@ -161,7 +178,9 @@ class EventWriter:
 
     async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
         batches = [waiting.events for waiting in group]
-        outcomes = await self._database.commit(partial(_append, batches, self._clock()))
+        outcomes, folded = await self._database.commit(partial(_append, batches, self._clock()))
+        if folded:
+            await self._folded(folded)
         self._commits += 1
         if self._commits >= COMMITS_PER_CHECKPOINT:
             self._has_chores.set()
@@ -202,17 +221,20 @@ class EventWriter:
 
 def _append(
     batches: Sequence[Sequence[Engagement]], received_at: datetime, connection: Connection
-) -> list[list[Appended]]:
-    """Insert the events; returns what became of each, batch by batch."""
+) -> tuple[list[list[Appended]], list[StoredProfile]]:
+    """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles."""
     events = [event for batch in batches for event in batch]
     unclaimed = insert_new(connection, events, received_at)
     repeated = [] if len(unclaimed) == len(events) else [event.event_id for event in events]
     digests = stored_digests(connection, repeated)
+    new: list[Engagement] = []
 
     def outcome(event: Engagement) -> Appended:
         if event.event_id in unclaimed:
             unclaimed.remove(event.event_id)
+            new.append(event)
             return Appended.NEW
         return Appended.DUPLICATE if digests[event.event_id] == content_digest(event) else Appended.CONFLICT
 
-    return [[outcome(event) for event in batch] for batch in batches]
+    outcomes = [[outcome(event) for event in batch] for batch in batches]
+    return outcomes, fold_new(connection, new, received_at)

@@ -1,4 +1,7 @@
-"""POST /engagement and /engagement/batch: what shoppers did. A 200 means that it is on disk."""
+"""POST /engagement and /engagement/batch: what shoppers did.
+
+A 200 means that it is on disk, and that the shopper's next request is served by it.
+"""
 
 import asyncio
 import uuid
@@ -10,6 +13,7 @@ from fastapi import APIRouter
 from api.cards import products_by_id
 from api.dependencies import Authorization, State
 from api.errors import ProblemError, problem_responses
+from api.event_facts import with_facts
 from api.schemas.engagement import (
     EngagementBatchRequest,
     EngagementBatchResponse,
@@ -30,7 +34,7 @@ _RESPONSES = problem_responses(401, 403, 409, 503)
 @router.post("", responses=_RESPONSES)
 async def engagement(body: EngagementRequest, state: State, authorization: Authorization = None) -> EngagementResponse:
     """Store one event. Repeating it with the same `event_id` changes nothing; another event under that id is a 409."""
-    event = _event(state, authorization, body, prefix="")
+    [event] = await with_facts(state, [_event(state, authorization, body, prefix="")])
     new, known = await asyncio.gather(state.writer.append(event), _known_items(state, [event]))
     if new:
         _note_completed(state, event)
@@ -42,9 +46,10 @@ async def engagement_batch(
     body: EngagementBatchRequest, state: State, authorization: Authorization = None
 ) -> EngagementBatchResponse:
     """Store many events in one transaction; one invalid event refuses them all, a reused `event_id` only itself."""
-    events = [
-        _event(state, authorization, one, prefix=f"events.{position}.") for position, one in enumerate(body.events)
-    ]
+    events = await with_facts(
+        state,
+        [_event(state, authorization, one, prefix=f"events.{position}.") for position, one in enumerate(body.events)],
+    )
     outcomes, known = await asyncio.gather(state.writer.append_many(events), _known_items(state, events))
     for event, outcome in zip(events, outcomes, strict=True):
         if outcome is Appended.NEW:

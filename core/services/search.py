@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import AppliedRules, SearchFilters, SearchHit, SearchQuery, SearchReply, SortOrder
+from core.domain import AppliedRules, EventFacts, SearchFilters, SearchHit, SearchQuery, SearchReply, SortOrder
 from core.errors import NoCatalogError
 from core.ranking.business import Business
 from core.ranking.candidates import Question, candidates, question, shortlist
 from core.ranking.features import FEATURES, features
+from core.ranking.item_facts import ItemFacts
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
 from core.services.pages import ShownOrder, ShownOrders
@@ -75,6 +76,7 @@ class SearchService:
             words = spelling_words(bundle.known_words.counts, products.columns, products.lexical)
             self._speller = SearchSpeller(products.lexical, words)
             self._business = Business.of(products.columns)
+            self._items = ItemFacts.of(products, bundle.category_names)
 
     def warm_up(self) -> None:
         """Runs some searches, a misspelt one and one with a limit among them, so that the first shoppers pay neither
@@ -83,6 +85,13 @@ class SearchService:
             for name in self._bundle.category_names[:_WARMING]:
                 self.search(SearchQuery(name))
                 self.search(SearchQuery(f"{name[1:]} under 500"))
+
+    def event_facts(self, product_id: str | None, skipped: Sequence[str] = ()) -> EventFacts:
+        """What is known now of an event's product, and of what stood above it and was left alone."""
+        index = self._bundle.current.index
+        if index is None or product_id is None:
+            return EventFacts(skipped=tuple(skipped))
+        return self._items.facts(index, product_id, skipped)
 
     def search(self, query: SearchQuery) -> SearchReply:
         """The page `query.offset : query.offset + query.limit` of the result set, its total and its facets.

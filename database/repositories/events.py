@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.domain import Action, Engagement, PreviousQuery
+from core.domain import Action, Engagement, EventFacts, PreviousQuery
 from core.text.normalize import normalize
 from database.models import events
 from database.repositories.statements import chunks, upsert
@@ -50,8 +51,30 @@ def _row(event: Engagement, received_at: datetime, import_id: int | None) -> dic
         "request_id": event.request_id,
         "additional_data": event.additional_data,
         "digest": content_digest(event),
+        "facts": None if event.facts is None else plain_facts(event.facts),
         "import_id": import_id,
     }
+
+
+def plain_facts(facts: EventFacts) -> dict[str, Any]:
+    """As they are stored: what is not known is left out."""
+    return {name: value for name, value in asdict(facts).items() if value not in (None, ())}
+
+
+def _facts(stored: Mapping[str, Any] | None) -> EventFacts | None:
+    if stored is None:
+        return None
+    known: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in stored.items()}
+    return EventFacts(**known)
+
+
+def event_of(row: Row[Any]) -> Engagement:
+    """The event of a row of `ENGAGEMENT_COLUMNS`."""
+    values = dict(row._mapping)
+    return Engagement(**{**values, "action": Action(values["action"]), "facts": _facts(values["facts"])})
+
+
+ENGAGEMENT_COLUMNS = tuple(events.c[field.name] for field in fields(Engagement))
 
 
 def insert_new(

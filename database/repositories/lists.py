@@ -15,8 +15,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Dialect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.domain import Engagement
 from database.models import list_log
-from database.repositories.statements import upsert
+from database.repositories.statements import chunks, upsert
 
 _COLUMNS = tuple(column.name for column in list_log.columns)
 
@@ -62,6 +63,25 @@ def insert_lists(connection: Connection, batch: Sequence[ListLog]) -> None:
     if batch:
         statement, row = _insert(connection.dialect)
         connection.exec_driver_sql(statement, [row(shown) for shown in batch])
+
+
+def find_products_above(connection: Connection, clicks: Sequence[Engagement]) -> dict[str, tuple[str, ...]]:
+    """By event id of a click: the products above it in its list, the nearest first.
+
+    Only of lists of products that the click's session was shown.
+    """
+    statement = select(list_log.c.request_id, list_log.c.session_id, list_log.c["items"])
+    lists = {}
+    for some in chunks([click.request_id for click in clicks]):
+        of = list_log.c.request_id.in_(some), list_log.c.kind != "suggest"
+        lists.update({(row[0], row[1]): row[2] for row in connection.execute(statement.where(*of))})
+    above = {}
+    for click in clicks:
+        shown = lists.get((click.request_id, click.session_id), ())
+        ranked = sorted(((item["rank"], item["item"]) for item in shown), reverse=True)
+        rank = next((rank for rank, item in ranked if item == click.item_id), click.item_rank or 1)
+        above[click.event_id] = tuple(item for place, item in ranked if place < rank)
+    return above
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from api.state import Models
 from core.domain import (
     AppliedRules,
+    EventFacts,
     Facets,
     FacetValue,
     PartKind,
@@ -108,5 +109,6 @@ class SmallShop:
             is_known=QUERIES.__contains__,
             head=lambda count: self.head[:count],
             finds=lambda text: sum(set(words(text)) <= set(words(product.title)) for product in PRODUCTS),
+            event_facts=lambda product_id, skipped: EventFacts(brand="Acme", skipped=tuple(skipped)),
             learnt_before=None,
         )

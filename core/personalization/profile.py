@@ -1,0 +1,173 @@
+"""What a shop has learnt of a shopper: a pure fold over events, O(1) each, at most `MAX_BYTES` however long it goes on.
+
+    profile = Profile()
+    for event in sorted(log, key=canonical):  # by time, then by event id
+        profile.fold(event)
+
+Nothing but the events goes in: what the shop knew of a product then is stored with its event (`EventFacts`). The same
+events give the same bytes, in one go or in many with `to_bytes` and `from_bytes` between.
+
+What a shopper does counts by its weight (contract, POST /engagement), a view by how long it lasted. A product that
+stood above the chosen one and was left alone loses a little ("skip above", Joachims et al., SIGIR 2005). Interests in
+meaning are not stored: they are read off the products with the vectors of the version that is served
+(`core.personalization.interests`), so that another encoder needs no new profiles.
+"""
+
+import struct
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Self
+
+from core.domain import ACTION_WEIGHTS, Action, Engagement, EventFacts
+from core.errors import ProfileError
+from core.personalization.decayed import ENTRY_BYTES, DecayedTable
+from core.personalization.keys import Space, key_of
+from core.personalization.products import PRODUCT_BYTES, ProductTable
+from core.text.normalize import normalize
+from core.text.terms import asked_terms
+
+FORMAT = 1
+PRODUCTS, BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS = 88, 20, 12, 16, 20, 20, 5, 20
+DAY_PARTS = 8  # four of a weekday, four of a weekend day
+
+_HEADER = struct.Struct("<BxHII")  # format, products, events, time of the last one
+_SIZES = struct.Struct("<7B")
+_TABLES = (BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS)
+MAX_BYTES = _HEADER.size + _SIZES.size + PRODUCT_BYTES * PRODUCTS + ENTRY_BYTES * sum(_TABLES)
+
+_SEARCHED = 1.0  # weight of a completed query for its words
+_SKIPPED = -0.3
+_MAX_SKIPPED, _MAX_ATTRIBUTES, _MAX_TERMS = 3, 6, 8
+_SHORT_LOOK, _LONG_LOOK = 0.5, 1.5  # what a view of no time counts, and one of a minute or more
+_MINUTE = 60.0
+_LATEST = 2**32 - 1
+
+
+class Profile:
+    """Empty at first."""
+
+    __slots__ = (
+        "attributes", "brands", "categories", "events", "habits", "kinds", "last_at", "price_levels", "products",
+        "terms",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.events = 0  # that were folded
+        self.last_at = 0  # time of the last one
+        self.products = ProductTable(PRODUCTS)
+        self.brands, self.categories, self.kinds = map(DecayedTable, (BRANDS, CATEGORIES, KINDS))
+        self.attributes, self.terms = DecayedTable(ATTRIBUTES), DecayedTable(TERMS)
+        self.price_levels = DecayedTable(PRICE_LEVELS)  # key: level + 1
+        self.habits = DecayedTable(HABITS)  # key: `habit_key`
+
+    def __len__(self) -> int:
+        return self.events
+
+    def fold(self, event: Engagement) -> None:
+        """The event happened. In canonical order: ValueError for one that is earlier than the last."""
+        at = seconds_of(event.occurred_at)
+        if at < self.last_at:
+            raise ValueError("an event is earlier than the last one: fold them in order")
+        self.events, self.last_at = min(self.events + 1, _LATEST), at
+        if event.query:
+            self._search(event, at)
+        if event.item_id is not None:
+            self._engage(event.item_id, event, at)
+
+    def _search(self, event: Engagement, at: int) -> None:
+        weight = max(_SEARCHED, ACTION_WEIGHTS[event.action])
+        terms = dict.fromkeys(asked_terms(normalize(event.query or "")))
+        for term in list(terms)[:_MAX_TERMS]:
+            self.terms.add(key_of(Space.TERM, term), weight, at)
+
+    def _engage(self, item_id: str, event: Engagement, at: int) -> None:
+        weight = weight_of(event)
+        facts = event.facts or EventFacts()
+        for skipped in facts.skipped[:_MAX_SKIPPED]:
+            self.products.add(key_of(Space.PRODUCT, skipped), _SKIPPED, at)
+        if not weight:
+            return
+        self.products.add(key_of(Space.PRODUCT, item_id), weight, at, bought=event.action is Action.PURCHASE)
+        if facts.category:
+            self.categories.add(key_of(Space.CATEGORY, facts.category), weight, at)
+        if facts.brand:
+            self.brands.add(key_of(Space.BRAND, facts.brand), weight, at)
+        if facts.price_level is not None:
+            self.price_levels.add(facts.price_level + 1, weight, at)
+        for attribute in facts.attributes[:_MAX_ATTRIBUTES]:
+            self.attributes.add(key_of(Space.ATTRIBUTE, attribute), weight, at)
+        if facts.kind:
+            kind = key_of(Space.KIND, facts.kind)
+            self.kinds.add(kind, weight, at)
+            self.habits.add(habit_key(kind, day_part(at)), weight, at)
+
+    def to_bytes(self) -> bytes:
+        """At most `MAX_BYTES`, in a layout that `FORMAT` numbers."""
+        tables = self._tables()
+        header = _HEADER.pack(FORMAT, len(self.products), self.events, self.last_at)
+        sizes = _SIZES.pack(*map(len, tables))
+        return header + sizes + self.products.to_bytes() + b"".join(table.to_bytes() for table in tables)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """The inverse of `to_bytes`. Raises ProfileError for bytes of another format, or cut short."""
+        profile = cls()
+        try:
+            layout, products, profile.events, profile.last_at = _HEADER.unpack_from(raw)
+            sizes = _SIZES.unpack_from(raw, _HEADER.size)
+        except struct.error:
+            raise ProfileError("a stored profile is cut short") from None
+        start = _HEADER.size + _SIZES.size
+        if layout != FORMAT or len(raw) != start + PRODUCT_BYTES * products + ENTRY_BYTES * sum(sizes):
+            raise ProfileError("a stored profile has another format: fold it from the log again")
+        rest = memoryview(raw)[start:]
+        profile.products = ProductTable.from_bytes(rest[: PRODUCT_BYTES * products], PRODUCTS)
+        rest, tables = rest[PRODUCT_BYTES * products :], []
+        for size, capacity in zip(sizes, _TABLES, strict=True):
+            tables.append(DecayedTable.from_bytes(rest[: ENTRY_BYTES * size], capacity))
+            rest = rest[ENTRY_BYTES * size :]
+        (profile.brands, profile.categories, profile.kinds, profile.attributes, profile.terms, profile.price_levels,
+         profile.habits) = tables  # fmt: skip
+        return profile
+
+    def _tables(self) -> tuple[DecayedTable, ...]:
+        return (
+            self.brands, self.categories, self.kinds, self.attributes, self.terms, self.price_levels, self.habits,
+        )  # fmt: skip
+
+
+def canonical(event: Engagement) -> tuple[datetime, str]:
+    """The order in which events are folded: by time, then by event id."""
+    return event.occurred_at, event.event_id
+
+
+def folded(events: Iterable[Engagement]) -> Profile:
+    """The profile of these events, whatever their order; an event id counts once."""
+    profile = Profile()
+    for event in sorted({event.event_id: event for event in events}.values(), key=canonical):
+        profile.fold(event)
+    return profile
+
+
+def weight_of(event: Engagement) -> float:
+    """What an event says of its product; a view by how long it lasted."""
+    weight = ACTION_WEIGHTS[event.action]
+    if event.action in (Action.VIEW, Action.REVIEW_VIEW) and event.duration_seconds is not None:
+        weight *= _SHORT_LOOK + (_LONG_LOOK - _SHORT_LOOK) * min(event.duration_seconds / _MINUTE, 1.0)
+    return weight
+
+
+def seconds_of(at: datetime) -> int:
+    """Unix seconds in [0, 2³²)."""
+    return min(max(0, int(at.timestamp())), _LATEST)
+
+
+def day_part(at: float) -> int:
+    """In [0, DAY_PARTS): the quarter of the day (UTC), weekends apart."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.hour // 6 + (4 if moment.weekday() >= 5 else 0)
+
+
+def habit_key(kind: int, part: int) -> int:
+    """The key of a pseudo-category at a part of the day."""
+    return (kind ^ ((part + 1) * 0x9E3779B1)) & 0xFFFFFFFF

@@ -1,0 +1,215 @@
+"""Profiles, folded in the transaction that stores their events: at every commit a profile is the fold of its log.
+
+An owner is a user, or a session without one. Where a guest or a session signs in, what it did until then becomes the
+user's: a link says so, the log itself never changes. What comes in under its name later is its own again: who has the
+id of a session can neither read nor write a known user's profile.
+
+An event that comes late (before the last one in canonical order) is folded again with those after it: from the newest
+snapshot that is earlier, or from the beginning.
+"""
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
+
+from core.domain import Engagement
+from core.errors import ProfileError
+from core.personalization.profile import Profile, canonical
+from database.models import events, profile_links, profiles
+from database.repositories.events import ENGAGEMENT_COLUMNS, event_of
+from database.repositories.statements import chunks, upsert
+
+SNAPSHOT_AFTER = timedelta(days=1)  # as late as an event may come in: so the older one is always earlier
+_SNAPSHOTS = 2
+_ROWS_AT_ONCE = 5_000
+_USER, _SESSION = "u:", "s:"
+_START = (datetime.min.replace(tzinfo=UTC), "")
+
+_Point = tuple[datetime, str]
+"""Where in canonical order a state stands: after this event."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """`profile` as bytes. `version` grows with every change of it."""
+
+    owner: str
+    version: int
+    profile: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    at: _Point
+    profile: bytes
+
+
+def owner_of(user_key: str | None, session_id: str | None) -> str | None:
+    """Whose profile an event belongs to; None for one of nobody."""
+    if user_key is not None:
+        return _USER + user_key
+    return None if session_id is None else _SESSION + session_id
+
+
+def find_profile(connection: Connection, owner: str) -> StoredProfile | None:
+    """None where nothing is known."""
+    row = connection.execute(_KNOWN.where(profiles.c.owner == owner)).first()
+    return None if row is None else StoredProfile(row.owner, row.version, row.profile)
+
+
+def fold_new(connection: Connection, new: Sequence[Engagement], now: datetime) -> list[StoredProfile]:
+    """Folds events that this transaction has inserted; returns the profiles that changed."""
+    groups: dict[str, list[Engagement]] = defaultdict(list)
+    for event in new:
+        owner = owner_of(event.user_key, event.session_id)
+        if owner is not None:
+            groups[owner].append(event)
+    known = _known(connection, list(groups))
+    rows = []
+    for owner, some in groups.items():
+        row = known.get(owner)
+        some.sort(key=canonical)
+        changed = _appended(row, some) if row is not None else None
+        rows.append(_row(owner, *(changed or _refolded(connection, owner, row, canonical(some[0]))), row, now))
+    _store(connection, rows)
+    return [StoredProfile(row["owner"], row["version"], row["profile"]) for row in rows]
+
+
+def merge(connection: Connection, owner: str, into: str, now: datetime) -> StoredProfile | None:
+    """What `owner` did until `now` becomes part of the profile of `into`; None where neither did anything.
+
+    What has become part of somebody else's stays there.
+    """
+    link = connection.execute(select(profile_links.c.merged_into).where(profile_links.c.owner == owner)).scalar()
+    if owner == into or link not in (None, into):
+        return find_profile(connection, into)
+    statement = upsert(connection.dialect, profile_links).values(owner=owner, merged_into=into, linked_at=now)
+    connection.execute(statement.on_conflict_do_update(index_elements=["owner"], set_={"linked_at": now}))
+    connection.execute(delete(profiles).where(profiles.c.owner == owner))
+    return refold(connection, into, now)
+
+
+def refold(connection: Connection, owner: str, now: datetime) -> StoredProfile | None:
+    """The profile of `owner` from its log alone; None, and none is stored, where the log has no event."""
+    row = _known(connection, [owner]).get(owner)
+    profile, at, snapshots = _refolded(connection, owner, None, _START)
+    if not profile.events:
+        connection.execute(delete(profiles).where(profiles.c.owner == owner))
+        return None
+    stored = _row(owner, profile, at, snapshots, row, now)
+    _store(connection, [stored])
+    return StoredProfile(owner, stored["version"], stored["profile"])
+
+
+def owners(connection: Connection) -> list[str]:
+    """Everybody who may have a profile, in a fixed order."""
+    users = select(events.c.user_key).where(events.c.user_key.is_not(None)).distinct()
+    sessions = select(events.c.session_id).where(events.c.user_key.is_(None), events.c.session_id.is_not(None))
+    found = {_USER + one for one in connection.execute(users).scalars()}
+    found |= {_SESSION + one for one in connection.execute(sessions.distinct()).scalars()}
+    found |= set(connection.execute(select(profile_links.c.merged_into)).scalars())
+    return sorted(found)
+
+
+def _appended(row: Any, some: Sequence[Engagement]) -> tuple[Profile, _Point, list[_State]] | None:
+    """The profile of `row` with later events; None where one of them is not later, or the profile cannot be read."""
+    if canonical(some[0]) <= (row.last_at, row.last_event_id):
+        return None
+    try:
+        profile = Profile.from_bytes(row.profile)
+    except ProfileError:
+        return None
+    for event in some:
+        profile.fold(event)
+    snapshots = _read_snapshots(row.snapshots)
+    if not snapshots or canonical(some[-1])[0] - snapshots[0].at[0] > SNAPSHOT_AFTER:
+        snapshots = [_State((row.last_at, row.last_event_id), row.profile), *snapshots][:_SNAPSHOTS]
+    return profile, canonical(some[-1]), snapshots
+
+
+def _refolded(connection: Connection, owner: str, row: Any, first: _Point) -> tuple[Profile, _Point, list[_State]]:
+    """The profile of the whole log; what stands before `first` may come from a snapshot."""
+    snapshots = [] if row is None else [one for one in _read_snapshots(row.snapshots) if one.at < first]
+    profile, at = Profile(), _START
+    if snapshots:
+        try:
+            profile, at = Profile.from_bytes(snapshots[0].profile), snapshots[0].at
+        except ProfileError:
+            snapshots = []
+    for event in _events_after(connection, owner, at[0]):
+        point = canonical(event)
+        if point <= at:
+            continue
+        newest = snapshots[0].at[0] if snapshots else _START[0]
+        if profile.events and point[0] - newest > SNAPSHOT_AFTER:
+            snapshots = [_State(at, profile.to_bytes()), *snapshots][:_SNAPSHOTS]
+        profile.fold(event)
+        at = point
+    return profile, at, snapshots
+
+
+def _events_after(connection: Connection, owner: str, at: datetime) -> Iterator[Engagement]:
+    """The events of `owner`, and what was merged into it, from `at` on, in canonical order."""
+    links = connection.execute(
+        select(profile_links).where(or_(profile_links.c.merged_into == owner, profile_links.c.owner == owner))
+    ).all()
+    given = next((link.linked_at for link in links if link.owner == owner), None)
+    mine = _is_of(owner) if given is None else and_(_is_of(owner), events.c.received_at > given)
+    merged = [and_(_is_of(link.owner), events.c.received_at <= link.linked_at) for link in links if link.owner != owner]
+    statement = (
+        select(*ENGAGEMENT_COLUMNS)
+        .where(or_(mine, *merged), events.c.occurred_at >= at)
+        .order_by(events.c.occurred_at, events.c.event_id)
+    )
+    for row in connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE}):
+        yield event_of(row)
+
+
+def _is_of(owner: str) -> ColumnElement[bool]:
+    if owner.startswith(_USER):
+        return events.c.user_key == owner.removeprefix(_USER)
+    return and_(events.c.session_id == owner.removeprefix(_SESSION), events.c.user_key.is_(None))
+
+
+def _known(connection: Connection, some: Sequence[str]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for few in chunks(some):
+        statement = select(profiles).where(profiles.c.owner.in_(few)).with_for_update()
+        found.update((row.owner, row) for row in connection.execute(statement))
+    return found
+
+
+def _row(
+    owner: str, profile: Profile, at: _Point, snapshots: Sequence[_State], before: Any, now: datetime
+) -> dict[str, Any]:
+    return {
+        "owner": owner,
+        "version": 1 if before is None else before.version + 1,
+        "profile": profile.to_bytes(),
+        "last_at": at[0],
+        "last_event_id": at[1],
+        "snapshots": [
+            [one.at[0].isoformat(), one.at[1], base64.b64encode(one.profile).decode()] for one in snapshots
+        ],
+        "updated_at": now,
+    }  # fmt: skip
+
+
+def _read_snapshots(stored: Sequence[Sequence[str]]) -> list[_State]:
+    return [_State((datetime.fromisoformat(at), event_id), base64.b64decode(raw)) for at, event_id, raw in stored]
+
+
+def _store(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = upsert(connection.dialect, profiles)
+    replaced = {name: statement.excluded[name] for name in rows[0] if name != "owner"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["owner"], set_=replaced), list(rows))
+
+
+_KNOWN = select(profiles.c.owner, profiles.c.version, profiles.c.profile)

@@ -1,0 +1,152 @@
+"""At every commit a profile is the fold of its log: late events, guests who sign in and rebuilding included."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.event import listen, remove
+
+from core.domain import Action, Engagement, EventFacts
+from core.personalization.profile import Profile, folded
+from database.connection import Database
+from database.models import profiles
+from database.profile_cache import ChangeMarks, ProfileCache
+from database.repositories.profiles import find_profile, merge, owner_of, owners, refold
+from database.writer import EventWriter
+from tests.core.personalization.events import START, event
+
+pytestmark = pytest.mark.anyio
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def writer(database: Database) -> AsyncIterator[EventWriter]:
+    writer = EventWriter(database, clock=lambda: NOW)
+    writer.start()
+    yield writer
+    await writer.close()
+
+
+async def stored(database: Database, owner: str) -> bytes | None:
+    found = await database.read(partial(find_profile, owner=owner))
+    return found.profile if found else None
+
+
+def history(count: int, seed: int = 0, **more: object) -> list[Engagement]:
+    """Some events a day."""
+    chance = random.Random(seed)
+    facts = EventFacts("Shoes", "running shoes", "Acme", 2, ("color=red",))
+    return [
+        event(n, chance.choice(list(Action)), f"p{chance.randrange(9)}", query="shoes", facts=facts,
+              after=timedelta(hours=5 * n, seconds=chance.randrange(9)), **more)
+        for n in range(count)
+    ]  # fmt: skip
+
+
+async def test_in_any_order_the_log_ends_in_the_same_bytes(database: Database, writer: EventWriter) -> None:
+    log = history(60)
+    shuffled = list(log)
+    random.Random(1).shuffle(shuffled)
+    for start in range(0, len(shuffled), 7):
+        await writer.append_many([*shuffled[start : start + 7], shuffled[start]])  # and one twice
+    assert await stored(database, "s:s1") == folded(log).to_bytes()
+
+
+async def test_a_late_event_is_folded_again_from_a_snapshot(database: Database, writer: EventWriter) -> None:
+    log = history(40)
+    late = log.pop(36)
+    for one in log:
+        await writer.append(one)
+    read: list[str] = []
+
+    def note(*args: object) -> None:
+        if "ORDER BY events.occurred_at" in str(args[2]):
+            read.append(str(args[3]))
+
+    listen(Engine, "before_cursor_execute", note)
+    await writer.append(late)
+    remove(Engine, "before_cursor_execute", note)
+    assert await stored(database, "s:s1") == folded([*log, late]).to_bytes()
+    [parameters] = read
+    assert "2026" in parameters and START.isoformat(" ")[:16] not in parameters  # not from the beginning
+
+
+async def test_profiles_of_users_and_of_sessions_are_apart(database: Database, writer: EventWriter) -> None:
+    mine, nobodys = replace(event(1), user_key="k"), event(2)
+    await writer.append_many([mine, nobodys, replace(event(3), session_id=None)])
+    assert await stored(database, "u:k") == folded([mine]).to_bytes()
+    assert await stored(database, "s:s1") == folded([nobodys]).to_bytes()
+    assert owner_of(None, None) is None
+
+
+async def test_who_signs_in_takes_the_visit_along(database: Database, writer: EventWriter) -> None:
+    before, own = history(5), [replace(one, event_id=f"u{one.event_id}", user_key="k") for one in history(4, 1)]
+    await writer.append_many([*before, *own])
+    await database.commit(partial(merge, owner="s:s1", into="u:k", now=NOW))
+    assert await stored(database, "u:k") == folded([*before, *own]).to_bytes()
+    assert await stored(database, "s:s1") is None
+    again = await database.commit(partial(merge, owner="s:s1", into="u:other", now=NOW))
+    assert again is None  # what is one's is not another's
+
+
+async def test_who_knows_a_session_id_cannot_write_the_profile_of_its_user(database: Database) -> None:
+    clock = [NOW]
+    writer = EventWriter(database, clock=lambda: clock[0])
+    writer.start()
+    await writer.append(event(1))
+    await database.commit(partial(merge, owner="s:s1", into="u:k", now=NOW))
+    clock[0] += timedelta(seconds=1)
+    later = event(2, after=timedelta(hours=1))
+    await writer.append(later)
+    await writer.close()
+    assert await stored(database, "u:k") == folded([event(1)]).to_bytes()
+    assert await stored(database, "s:s1") == folded([later]).to_bytes()
+    assert (await database.commit(partial(refold, owner="u:k", now=NOW))) is not None
+    assert await stored(database, "u:k") == folded([event(1)]).to_bytes()
+
+
+async def test_rebuilt_from_the_log_it_is_the_same(database: Database, writer: EventWriter) -> None:
+    await writer.append_many([*history(30), *history(30, 2, user_key="k")[:0]])
+    before = await stored(database, "s:s1")
+    assert await database.read(owners) == ["s:s1"]
+    await database.commit(lambda connection: connection.execute(profiles.delete()))
+    await database.commit(partial(refold, owner="s:s1", now=NOW))
+    assert await stored(database, "s:s1") == before
+    assert await database.commit(partial(refold, owner="s:nobody", now=NOW)) is None
+
+
+async def test_a_profile_of_another_format_is_folded_again(database: Database, writer: EventWriter) -> None:
+    await writer.append(event(1))
+    await database.commit(lambda connection: connection.execute(profiles.update().values(profile=b"\x63")))
+    await writer.append(event(2, after=timedelta(hours=1)))
+    assert await stored(database, "s:s1") == folded([event(1), event(2, after=timedelta(hours=1))]).to_bytes()
+
+
+async def test_two_workers_see_each_others_changes_at_once(database: Database, tmp_path: Path) -> None:
+    marks = [ChangeMarks(tmp_path / "marks") for _ in range(2)]
+    one, other = (ProfileCache(database, mark) for mark in marks)
+    writer = EventWriter(database, folded=one.changed)
+    writer.start()
+    profile, version = await other.get("s:s1")
+    assert (profile.events, version) == (0, 0)
+    await writer.append(event(1))
+    for cache in (one, other):
+        profile, version = await cache.get("s:s1")
+        assert (profile.to_bytes(), version) == (folded([event(1)]).to_bytes(), 1)
+    hits = other.counts.hits
+    await other.get("s:s1")
+    assert other.counts.hits == hits + 1  # nothing changed: nothing is read
+    await writer.close()
+    await one.close()
+    await other.close()
+
+
+async def test_what_is_stored_is_what_is_read(database: Database, writer: EventWriter) -> None:
+    await writer.append_many(history(3))
+    rows = await database.read(lambda connection: connection.execute(select(profiles)).all())
+    assert [(row.owner, row.version, Profile.from_bytes(row.profile).events) for row in rows] == [("s:s1", 1, 3)]
