@@ -19,6 +19,7 @@ from api.finished import Finished
 from api.state import AppState, Models
 from core.domain import SuggestQuery
 from core.errors import ModelsError, OverloadedError
+from core.personalization.shopper import Shopper
 from core.services.gathered import Gathered, Now
 from core.text.normalize import normalize_prefix
 
@@ -29,7 +30,9 @@ _FINISHING_SECONDS = 0.012  # kept back of the deadline for ranking and writing 
 _log = structlog.get_logger(__name__)
 
 
-async def complete(state: AppState, models: Models, query: SuggestQuery, begun: float) -> Finished:
+async def complete(
+    state: AppState, models: Models, query: SuggestQuery, begun: float, shopper: Shopper | None = None
+) -> Finished:
     """The suggestion list of `models` for one keystroke, by the deadline of the settings.
 
     `begun`: when the request came, in seconds of `time.perf_counter()`.
@@ -37,13 +40,13 @@ async def complete(state: AppState, models: Models, query: SuggestQuery, begun: 
     prefix = normalize_prefix(query.prefix)
     key = _key(models, prefix, query)
     version = (key, query.include_products, state.live.version, state.rules.version, models.catalog_number)
-    shared = bool(prefix) and not query.explain and not query.previous
+    shared = bool(prefix) and not query.explain and not query.previous and not (shopper and shopper.is_known)
     if shared and (finished := state.replies.get(version)) is not None:
         state.candidates.counts.hits += 1
         state.metrics.stages("autosuggest", {"cache": (time.perf_counter() - begun) * 1_000})
         return finished
     gathered = await _gathered(state, models, query, key, begun) if prefix else models.gather(query, 0.0, True)
-    now = Now(state.rules.current, state.live.index, state.live.forms, datetime.now(UTC))
+    now = Now(state.rules.current, state.live.index, state.live.forms, shopper, datetime.now(UTC))
     reply = models.finish(gathered, query, now)
     for source in reply.late:
         state.metrics.counts[f"late_{source}"] += 1

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
+from api.crowd import CrowdFollower
 from api.embedded_search import EmbeddedSearch
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
@@ -24,6 +25,7 @@ from api.retraining import Retraining
 from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
+from api.shoppers import Shoppers
 from api.state import AppState, Load, Spawn
 from api.steady import run_steadily
 from api.trending import Trending
@@ -108,7 +110,15 @@ async def _start(
     search_rules = SearchRulesFollower(database, settings.suggest.suggestion_refresh_seconds)
     live = LiveQueries(database, settings.suggest, rules, models)
     trending = Trending(database, settings.suggest, rules)
-    following = (catalog, rules, search_rules, live, trending)  # in this order: the later ones ask the earlier ones
+    crowd = CrowdFollower(database, settings.personalization)
+    following = (
+        catalog,
+        rules,
+        search_rules,
+        live,
+        trending,
+        crowd,
+    )  # in this order: the later ones ask the earlier ones
     for followed in following:
         await followed.refresh()
     sessions = SessionContext(database, settings.suggest.session_context_ttl_seconds)
@@ -129,6 +139,7 @@ async def _start(
         live=live,
         sessions=sessions,
         profiles=profiles,
+        shoppers=Shoppers(database, profiles, crowd, settings.personalization),
         trending=trending,
         metrics=metrics,
         started_at=datetime.now(UTC),

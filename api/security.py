@@ -101,12 +101,16 @@ class Gate:
             operator = authorization is not None
             believed = user_id if operator or self.allow_unsigned_users else None
             return Caller(session_id or uuid.uuid4().hex, self._key(believed), operator)
-        claims = self.tokens.read(_bearer(authorization))
+        claims = self.claims(authorization)
         if session_id is not None and session_id != claims.session_id:
             raise ProblemError(403, "session_mismatch", "The token belongs to another session.", field="session_id")
         if user_id is not None and user_id != claims.user_id:
             raise ProblemError(403, "user_mismatch", "The token belongs to another user.", field="user_id")
         return Caller(claims.session_id, self._key(claims.user_id))
+
+    def claims(self, authorization: str) -> SessionClaims:
+        """What the header's session token vouches for. Raises ProblemError (401) for a bad one."""
+        return self.tokens.read(_bearer(authorization))
 
     def _key(self, user_id: str | None) -> str | None:
         return None if user_id is None else self.users.key(user_id)

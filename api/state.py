@@ -15,6 +15,7 @@ from api.model_process import ModelProcess
 from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate
 from api.session_context import SessionContext
+from api.shoppers import Shoppers
 from api.trending import Trending
 from config.settings import Settings
 from core.domain import EventFacts, SearchQuery, SearchReply, SuggestQuery, SuggestReply
@@ -79,6 +80,7 @@ class AppState:
     live: LiveQueries
     sessions: SessionContext
     profiles: ProfileCache
+    shoppers: Shoppers
     trending: Trending
     metrics: Metrics
     started_at: datetime

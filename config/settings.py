@@ -145,6 +145,63 @@ class SuggestSettings(_Group):
     )
 
 
+class PersonalizationSettings(_Group):
+    """Lists for this shopper."""
+
+    personalization_reach: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="what taste may add to a product's score in [0, 1]: none passes one that is more relevant by this",
+    )
+    personalization_weights: Annotated[tuple[float, float, float, float], NoDecode] = Field(
+        default=(0.4, 0.3, 0.2, 0.1),
+        description="of the personal, contextual, collaborative and temporal component, separated by commas",
+    )
+    personalization_depth: int = Field(
+        default=200,
+        ge=0,
+        le=2_000,
+        description="products of a list that are ranked by taste; the ones behind them are on page ten or later",
+    )
+    learned_reranker: bool = Field(
+        default=True,
+        description="rank by the model of `training.train_reranker`, where the version has one; false: by the formula",
+    )
+    cohort_priors: bool = Field(
+        default=True,
+        description="rank for shoppers of one device, location or referrer by what others of these like; false: never",
+    )
+    exploration_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of lists that show one product nobody knows yet higher than it has earned: its only chance",
+    )
+    crowd_events: int = Field(
+        default=500_000,
+        ge=0,
+        description="latest events of products that a start reads, some 10 seconds and 200 MB: what is older has faded",
+    )
+    crowd_refresh_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="seconds between two looks for what all shoppers did, a millisecond each",
+    )
+
+    @field_validator("personalization_weights", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        return tuple(float(part) for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("personalization_weights")
+    @classmethod
+    def _shares(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if min(value) < 0 or abs(sum(value) - 1) > 1e-6:
+            raise ValueError("must not be negative, and must add up to 1")
+        return value
+
+
 class ServingSettings(_Group):
     """What one worker takes on."""
 
@@ -230,6 +287,7 @@ class Settings(BaseModel):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     suggest: SuggestSettings = Field(default_factory=SuggestSettings)
+    personalization: PersonalizationSettings = Field(default_factory=PersonalizationSettings)
     serving: ServingSettings = Field(default_factory=ServingSettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -241,5 +299,13 @@ def documented_names() -> list[str]:
 
 
 def _names() -> Iterator[str]:
-    for group in (StorageSettings, ModelSettings, SuggestSettings, ServingSettings, SecuritySettings, LogSettings):
+    for group in (
+        StorageSettings,
+        ModelSettings,
+        SuggestSettings,
+        PersonalizationSettings,
+        ServingSettings,
+        SecuritySettings,
+        LogSettings,
+    ):
         yield from (name.upper() for name in group.model_fields)

@@ -29,6 +29,7 @@ async def autosuggest(
     models = state.models
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
+    shopper = await state.shoppers.find(caller) if may_know else None
     finished = await complete(
         state,
         models,
@@ -43,6 +44,7 @@ async def autosuggest(
             explain=body.explain,
         ),
         begun,
+        shopper,
     )
     reply = finished.reply
     state.writer.log_list(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from core.personalization.shopper import Shopper
 from core.retrieval.live import LiveIndex
 from core.services.rules import SuggestionRules
 from core.services.sources.contract import Pool
@@ -28,4 +29,5 @@ class Now:
     rules: SuggestionRules = field(default_factory=SuggestionRules)
     live: LiveIndex | None = None
     live_forms: Mapping[str, str] = field(default_factory=dict)  # as `Bundle.forms`, of queries learnt since
+    shopper: Shopper | None = None  # None: the list is for nobody in particular
     at: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -11,11 +11,16 @@ FOCUSED_FROM = 8  # characters typed from which on the shopper has said which ki
 
 
 class Ranked(NamedTuple):
-    """A line: `probability` of being meant, and the `category` that it counts for (None: of no kind)."""
+    """A line: `probability` of being meant, and the `category` that it counts for (None: of no kind).
+
+    `share` of the probability counted when its place was given away: lines of its kind stood above it.
+    """
 
     text: str
     probability: float
     category: int | None = None
+    share: float = 1.0
+    pinned: bool = False
 
 
 @lru_cache(maxsize=50_000)
@@ -78,7 +83,7 @@ def diversified(ranked: Sequence[Ranked], limit: int, loss: float) -> list[Ranke
     chosen: list[Ranked] = []
     while left and len(chosen) < limit:
         kind = max(left, key=worth)
-        chosen.append(ranked[left[kind].popleft()])
+        chosen.append(ranked[left[kind].popleft()]._replace(share=share[kind]))
         if kind is not None:
             share[kind] *= 1 - loss
         if not left[kind]:

@@ -19,6 +19,7 @@ from core.services.bundle import Bundle
 from core.services.gathered import Gathered, Now
 from core.services.head import head_prefixes
 from core.services.highlight import highlights
+from core.services.personal_suggestions import explained, personal
 from core.services.selection import Ranked, diversified, form_key, merged, strength
 from core.services.sources.beam import BeamSource
 from core.services.sources.contract import Candidate, CandidateSource, Keystroke, Match, Pool
@@ -113,19 +114,21 @@ class SuggestService:
         if pool is not gathered.pool:  # something was learnt since
             plain = self._bundle.blend.log_scores(candidates, pool, typed.text)
             scores = [score + self._fading(candidate) for score, candidate in zip(plain, candidates, strict=True)]
-        session = Session.of(query.previous, now.at)
-        if session:
-            known = len(typed.words)
-            added = self._bundle.blend.in_session([one.text for one in candidates], known, session)
-            scores = [score + more for score, more in zip(scores, added, strict=True)]
+        session, names = Session.of(query.previous, now.at), self._bundle.category_names
+        added, base = personal(self._bundle.blend, candidates, names, len(typed.words), session, now), scores
+        if added is not None:
+            scores = [sum(three) for three in zip(base, added.session, added.taste, strict=True)]
         chosen = self._chosen(candidates, probabilities(scores), pinned, typed, query, now)
         suggestions = tuple(
             self._suggestion(pool.candidates.get(line.text), line, typed, query, now) for line in chosen
         )
+        if query.explain:
+            reasons = [explained(line, candidates, base, added) for line in chosen]
+            suggestions = tuple(map(_with_reason, suggestions, reasons))
         scopes = self._bundle.scopes(chosen[0].text) if chosen and query.category is None else ()
         cards = self._cards(suggestions, query.include_products)
         stages = gathered.stage_ms | {"finish": 1e3 * (time.perf_counter() - begun)}
-        return SuggestReply(suggestions, cards, stages, session is not None, scopes, tuple(pool.late))
+        return SuggestReply(suggestions, cards, stages, added is not None, scopes, tuple(pool.late))
 
     def finds(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""
@@ -204,7 +207,7 @@ class SuggestService:
         now: Now,
     ) -> list[Ranked]:
         """The lines of the list, best first: pinned ones, then by probability and diversity."""
-        first = [Ranked(text, 1.0) for text in pinned]
+        first = [Ranked(text, 1.0, pinned=True) for text in pinned]
         taken = {form_key(text) for text in pinned}
         ranked = [
             Ranked(candidate.text, share, candidate.category)
@@ -250,7 +253,9 @@ class SuggestService:
         for line in list(distinct.values())[: query.limit]:
             candidate = rows[line.text][0]
             candidate.product_count = self.finds(line.text)
-            suggestions.append(self._suggestion(candidate, line, None, query, now))
+            suggestion = self._suggestion(candidate, line, None, query, now)
+            reason: dict[str, object] = {"probability": line.probability, "match": "nothing typed"}
+            suggestions.append(_with_reason(suggestion, reason) if query.explain else suggestion)
         stages = {"empty_box": 1e3 * (time.perf_counter() - begun)}
         return SuggestReply(tuple(suggestions), self._cards(suggestions, query.include_products), stages)
 
@@ -272,7 +277,6 @@ class SuggestService:
             product_count=candidate.product_count,
             highlights=highlights(candidate.matched, text) if typed else (),
             corrected=candidate.match >= Match.NEAR,
-            explain=_explained(candidate, line) if query.explain else None,
         )
 
     def _cards(self, suggestions: Sequence[Suggestion], count: int) -> tuple[str, ...]:
@@ -281,8 +285,5 @@ class SuggestService:
         return self._bundle.best_products(normalize(suggestions[0].text), count)
 
 
-def _explained(candidate: Candidate, line: Ranked) -> dict[str, object]:
-    """The line's probability shared out over the sources that gave it, and how it was matched."""
-    total = sum(candidate.parts.values()) or 1.0
-    shares = {source: line.probability * part / total for source, part in candidate.parts.items()}
-    return {"contributions": shares, "match": candidate.match.name.lower(), "completions": candidate.weight}
+def _with_reason(suggestion: Suggestion, reason: dict[str, object]) -> Suggestion:
+    return replace(suggestion, explain=reason)

@@ -1,0 +1,85 @@
+"""What all shoppers do, followed: every worker learns what any worker recorded, within a second.
+
+At the start the latest `CROWD_EVENTS` events are read, from then on the new ones at intervals. Nothing of it is
+written: the log is the truth.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.settings import PersonalizationSettings
+from core.domain import ACTION_WEIGHTS, Action
+from core.personalization.crowd import Crowd, cohort_key
+from core.personalization.keys import Space, key_of
+from database.connection import Database
+from database.repositories.live_searches import OVERLAP
+from database.repositories.product_events import ProductEvent, latest_product_events, product_events_received
+
+_log = structlog.get_logger(__name__)
+COHORTS = ("device", "location", "referrer")
+
+
+class CrowdFollower:
+    """`crowd` is the same object all the time."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: PersonalizationSettings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.crowd = Crowd()
+        self._database, self._settings, self._clock = database, settings, clock
+        self._seen: dict[str, datetime] = {}  # events of the time that is read again
+        self._looked_at: datetime | None = None
+
+    async def refresh(self) -> None:
+        """Learn from what came in. Raises SQLAlchemyError when the database cannot be read."""
+        await self._database.read(self._read)
+
+    async def keep_fresh(self, stop: asyncio.Event) -> None:
+        """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""
+        while not stop.is_set():
+            try:
+                await self.refresh()
+            except SQLAlchemyError as error:
+                _log.warning("events of products not read", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._settings.crowd_refresh_seconds)
+
+    def _read(self, connection: Connection) -> None:
+        now = self._clock()
+        if self._looked_at is None:
+            found = latest_product_events(connection, self._settings.crowd_events)
+        else:
+            found = product_events_received(connection, self._looked_at - OVERLAP)
+        for event in found:
+            if event.event_id not in self._seen:
+                if event.received_at >= now - OVERLAP:
+                    self._seen[event.event_id] = event.received_at
+                self._add(event)
+        self._looked_at = now
+        self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
+
+    def _add(self, event: ProductEvent) -> None:
+        action = Action(event.action)
+        self.crowd.add(
+            hash(event.shopper),
+            key_of(Space.PRODUCT, event.item_id),
+            ACTION_WEIGHTS[action],
+            event.at.timestamp(),
+            bought=action is Action.PURCHASE,
+            cohorts=cohorts_of(event.device, event.location, event.referrer) if self._settings.cohort_priors else (),
+        )
+
+
+def cohorts_of(device: str | None, location: str | None, referrer: str | None) -> list[int]:
+    """The cohorts of a visit, by what is known of it."""
+    values = zip(COHORTS, (device, location, referrer), strict=True)
+    return [cohort_key(field, value) for field, value in values if value]

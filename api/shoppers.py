@@ -1,0 +1,82 @@
+"""From a request to whom it is for: the profile as of the last acknowledged event, and what is known of the visit."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.crowd import CrowdFollower, cohorts_of
+from api.security import Caller
+from config.settings import PersonalizationSettings
+from core.personalization.score import Formula
+from core.personalization.shopper import Shopper
+from database.connection import Database
+from database.profile_cache import ProfileCache
+from database.repositories.profiles import owner_of
+from database.repositories.sessions import ShopSession, find_visit
+
+MAX_VISITS = 50_000  # about 10 MB
+_log = structlog.get_logger(__name__)
+
+
+class Shoppers:
+    """For one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        profiles: ProfileCache,
+        crowd: CrowdFollower,
+        settings: PersonalizationSettings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database, self._profiles, self._crowd, self._settings = database, profiles, crowd, settings
+        self._clock = clock
+        self._cohorts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._formula = Formula(
+            settings.personalization_weights,
+            settings.personalization_reach,
+            settings.personalization_depth,
+            settings.exploration_share,
+        )
+
+    async def find(self, caller: Caller) -> Shopper:
+        """Whom to serve: a signed user, or else the session alone."""
+        owner = owner_of(caller.user_key, caller.session_id)
+        profile, _ = await self._profiles.get(owner or "")
+        return Shopper(
+            profile,
+            self._crowd.crowd,
+            self._clock().timestamp(),
+            await self._cohorts_of(caller.session_id),
+            self._formula,
+            self._settings.learned_reranker,
+        )
+
+    def begin(self, visit: ShopSession) -> None:
+        """A visit begins here."""
+        self._keep(visit.session_id, visit)
+
+    async def _cohorts_of(self, session_id: str) -> tuple[int, ...]:
+        if not self._settings.cohort_priors:
+            return ()
+        known = self._cohorts.get(session_id)
+        if known is not None:
+            self._cohorts.move_to_end(session_id)
+            return known
+        try:
+            visit = await self._database.read(partial(find_visit, session_id=session_id))
+        except SQLAlchemyError as error:
+            _log.warning("visit not read", error=type(error).__name__)
+            return ()
+        return self._keep(session_id, visit)
+
+    def _keep(self, session_id: str, visit: ShopSession | None) -> tuple[int, ...]:
+        cohorts = () if visit is None else tuple(cohorts_of(visit.device, visit.location, visit.referrer))
+        self._cohorts[session_id] = cohorts
+        if len(self._cohorts) > MAX_VISITS:
+            self._cohorts.popitem(last=False)
+        return cohorts

@@ -1,0 +1,224 @@
+"""What all shoppers do, kept up event by event: how popular a product is, where, and what goes with what.
+
+Popularity fades like a profile's strengths: at time t, Σ wᵢ · 2^(−(t − tᵢ) / h), for the half-lives of `DAYS` and
+`SEASON`. A cohort is anybody of one device, location or referrer; it has a popularity of its own.
+
+What goes with what is counted from each shopper's latest products: item-item similarity as in Linden, Smith and York
+(IEEE Internet Computing 2003), c / √(n·m) for c joint and n, m single counts, shrunk by `_SHRINK` for rare products.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from core.personalization.decayed import DAYS, HALF_LIVES, SEASON
+from core.personalization.keys import KeyArray
+
+FloatArray = npt.NDArray[np.float32]
+
+LATEST = 20  # products of a shopper that go with the next one
+_SHOPPERS = 100_000  # whose latest products are remembered
+_NEIGHBOURS = 50  # kept for a product, once it has twice as many
+_SHRINK = 5.0
+_RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]])
+_FIRST = 1_024  # places of an empty table
+
+
+class FadingCounts:
+    """Sums that fade, by key of 64 bits: `(2,)` each, for `DAYS` and `SEASON`. Times in Unix seconds, in any order."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, int] = {}
+        self._sums = np.zeros((_FIRST, 2), np.float64)
+        self._at = np.zeros(_FIRST, np.float64)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, key: int, weight: float, at: float) -> None:
+        place = self._places.setdefault(key, len(self._places))
+        if place == len(self._at):
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
+            self._at = np.concatenate([self._at, np.zeros_like(self._at)])
+        known = self._at[place]
+        if at >= known:
+            self._sums[place] = self._sums[place] * np.exp(-_RATES * (at - known)) + weight
+            self._at[place] = at
+        else:
+            self._sums[place] += weight * np.exp(-_RATES * (known - at))
+
+    def of(self, keys: Iterable[int], now: float) -> FloatArray:
+        """`(R, 2)` as of `now`; 0 for what is not known."""
+        places = np.fromiter((self._places.get(key, -1) for key in keys), np.int64)
+        sums: FloatArray = self._faded(places, now)
+        sums[places < 0] = 0
+        return sums
+
+    def largest(self, count: int, now: float, speed: int) -> list[tuple[int, float]]:
+        """The `count` keys with the largest sums, largest first. `speed`: `DAYS` or `SEASON`."""
+        sums = self._faded(np.arange(len(self._places)), now)[:, speed - DAYS]
+        order = np.argsort(-sums, kind="stable")[:count].tolist()
+        keys = list(self._places) if order else []
+        return [(keys[at], float(sums[at])) for at in order if sums[at] > 0]
+
+    def rising(self, count: int, now: float) -> list[tuple[int, float]]:
+        """The keys that lie most above what the season makes one expect: (days − expected) / √(expected + 1)."""
+        sums = self._faded(np.arange(len(self._places)), now)
+        expected = sums[:, 1] * (HALF_LIVES[DAYS] / HALF_LIVES[SEASON])
+        scores = (sums[:, 0] - expected) / np.sqrt(expected + 1)
+        order = np.argsort(-scores, kind="stable")[:count].tolist()
+        keys = list(self._places) if order else []
+        return [(keys[at], float(scores[at])) for at in order if scores[at] > 0]
+
+    def _faded(self, places: npt.NDArray[np.int64], now: float) -> FloatArray:
+        ages = np.maximum(now - self._at[places], 0)
+        faded: FloatArray = (self._sums[places] * np.exp(-ages[:, None] * _RATES)).astype(np.float32)
+        return faded
+
+
+class GoesWith:
+    """Joint counts of products, both ways."""
+
+    def __init__(self) -> None:
+        self._joint: dict[int, dict[int, float]] = {}
+        self._single: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._joint)
+
+    def add(self, key: int, others: Iterable[int]) -> None:
+        """`key` came after `others`, of the same shopper."""
+        self._single[key] = self._single.get(key, 0.0) + 1
+        for other in others:
+            if other != key:
+                self._count(key, other)
+                self._count(other, key)
+
+    def neighbours(self, key: int) -> list[tuple[int, float]]:
+        """What goes with `key`, with similarities in [0, 1], the nearest first; ties by key."""
+        own = self._single.get(key, 0.0)
+        found = [
+            (other, count / ((own * self._single.get(other, 0.0)) ** 0.5 + _SHRINK))
+            for other, count in self._joint.get(key, {}).items()
+        ]
+        return sorted(((other, min(score, 1.0)) for other, score in found), key=lambda pair: (-pair[1], pair[0]))
+
+    def scores(self, keys: Sequence[int], weights: Sequence[float]) -> dict[int, float]:
+        """By product: the sum of `weights` `(N,)` times how well it goes with each of `keys`."""
+        total: dict[int, float] = {}
+        for key, weight in zip(keys, weights, strict=True):
+            own = self._single.get(key, 0.0)
+            for other, count in self._joint.get(key, {}).items():
+                score = weight * count / ((own * self._single.get(other, 0.0)) ** 0.5 + _SHRINK)
+                total[other] = total.get(other, 0.0) + score
+        return total
+
+    def _count(self, key: int, other: int) -> None:
+        counts = self._joint.setdefault(key, {})
+        counts[other] = counts.get(other, 0.0) + 1
+        if len(counts) > 2 * _NEIGHBOURS:
+            best = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_NEIGHBOURS]
+            self._joint[key] = dict(best)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the crowd says of R products.
+
+    `popularity` `(R, 2)` for `DAYS` and `SEASON`; `cohort` `(R,)`, in the season, among shoppers of the same cohorts;
+    `goes_with` `(R,)`: how well each goes with what the shopper is drawn to.
+    """
+
+    popularity: FloatArray
+    cohort: FloatArray
+    goes_with: FloatArray
+
+
+class Crowd:
+    """Fed with events in about the order in which they occurred. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self._popularity = FadingCounts()  # by product
+        self._cohorts = FadingCounts()  # by cohort and product
+        self._viewed, self._bought = GoesWith(), GoesWith()
+        self._latest: OrderedDict[int, tuple[list[int], list[int]]] = OrderedDict()  # shopper → viewed, bought
+        self._lock = threading.Lock()
+
+    def add(
+        self, shopper: int, product: int, weight: float, at: float, *, bought: bool = False, cohorts: Iterable[int] = ()
+    ) -> None:
+        """`shopper` (a number without meaning) did something of this weight with `product`, as part of `cohorts`."""
+        with self._lock:
+            self.events += 1
+            self._popularity.add(product, weight, at)
+            for cohort in cohorts:
+                self._cohorts.add(cohort << 32 | product, weight, at)
+            if weight > 0:
+                self._follow(shopper, product, bought)
+
+    def goes_with(self, products: Sequence[int], weights: Sequence[float]) -> dict[int, float]:
+        """By product: the sum of `weights` `(N,)` times how well it goes with each of `products`."""
+        with self._lock:
+            return self._viewed.scores(products, weights)
+
+    def seen(
+        self, products: KeyArray, now: float, cohorts: Sequence[int] = (), goes_with: dict[int, float] | None = None
+    ) -> Seen:
+        """What is known of `products` `(R,)` at Unix time `now`, beside what `goes_with` gave."""
+        keys = products.tolist()
+        with self._lock:
+            popularity = self._popularity.of(keys, now)
+            cohort = np.zeros(len(keys), np.float32)
+            for one in cohorts:
+                cohort += self._cohorts.of([one << 32 | key for key in keys], now)[:, 1]
+        near = goes_with or {}
+        return Seen(popularity, cohort, np.fromiter((near.get(key, 0.0) for key in keys), np.float32))
+
+    def bought_with(self, product: int, count: int) -> list[tuple[int, float]]:
+        """Products that the same shoppers buy, with similarities in [0, 1], the nearest first."""
+        with self._lock:
+            return self._bought.neighbours(product)[:count]
+
+    def viewed_with(self, product: int, count: int) -> list[tuple[int, float]]:
+        """Products that the same shoppers engage with, as `bought_with`."""
+        with self._lock:
+            return self._viewed.neighbours(product)[:count]
+
+    def popular(self, count: int, now: float) -> list[tuple[int, float]]:
+        """The most popular products of the season, most popular first."""
+        with self._lock:
+            return self._popularity.largest(count, now, SEASON)
+
+    def rising(self, count: int, now: float) -> list[tuple[int, float]]:
+        """Products more popular these days than the season makes one expect, the most surprising first."""
+        with self._lock:
+            return self._popularity.rising(count, now)
+
+    def _follow(self, shopper: int, product: int, bought: bool) -> None:
+        viewed, purchased = self._latest.setdefault(shopper, ([], []))
+        self._latest.move_to_end(shopper)
+        if len(self._latest) > _SHOPPERS:
+            self._latest.popitem(last=False)
+        _count_pairs(self._viewed, viewed, product)
+        if bought:
+            _count_pairs(self._bought, purchased, product)
+
+
+def cohort_key(field: str, value: str) -> int:
+    """Of the shoppers with this `device`, `location` or `referrer`; in [0, 2³²)."""
+    return crc32(f"{field}\0{value.casefold()}".encode("utf-8", "surrogatepass"))
+
+
+def _count_pairs(pairs: GoesWith, latest: list[int], product: int) -> None:
+    if product in latest:
+        latest.remove(product)  # engaging with one thing twice says nothing about others
+    else:
+        pairs.add(product, latest)
+    latest.append(product)
+    del latest[: max(0, len(latest) - LATEST)]
