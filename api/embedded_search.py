@@ -6,14 +6,15 @@ from functools import partial
 
 from api.inference import InferenceThreads
 from core.domain import SearchQuery, SearchReply
+from core.personalization.shopper import Shopper
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSearch:
     """`current` gives the search of the version that is served now."""
 
-    current: Callable[[], Callable[[SearchQuery], SearchReply]]
+    current: Callable[[], Callable[[SearchQuery, Shopper | None], SearchReply]]
     threads: InferenceThreads
 
-    async def search(self, query: SearchQuery) -> SearchReply:
-        return await self.threads.run(partial(self.current(), query))
+    async def search(self, query: SearchQuery, shopper: Shopper | None = None) -> SearchReply:
+        return await self.threads.run(partial(self.current(), query, shopper))

@@ -19,6 +19,7 @@ from api.routes import (
     metrics,
     page,
     products,
+    recommendations,
     rules,
     search,
     search_rules,
@@ -45,7 +46,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
     )
     errors.install(app)
     operations = (health, metrics, admin, jobs, rules, search_rules, products)
-    for resource in (autosuggest, search, engagement, sessions, *operations, page):
+    for resource in (autosuggest, search, recommendations, engagement, sessions, *operations, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
 

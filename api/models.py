@@ -42,6 +42,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         gather=suggest.gather,
         finish=suggest.finish,
         search=search.search,
+        recommend=search.recommend,
         warm_up=warm_up,
         is_known=suggest.is_known,
         head=suggest.head,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.crowd import CrowdFollower, cohorts_of
 from api.security import Caller
 from config.settings import PersonalizationSettings
+from core.personalization.profile import Profile
 from core.personalization.score import Formula
 from core.personalization.shopper import Shopper
 from database.connection import Database
@@ -55,6 +56,10 @@ class Shoppers:
             self._formula,
             self._settings.learned_reranker,
         )
+
+    def nobody(self) -> Shopper:
+        """Somebody of whom nothing is known."""
+        return Shopper(Profile(), self._crowd.crowd, self._clock().timestamp(), (), self._formula)
 
     def begin(self, visit: ShopSession) -> None:
         """A visit begins here."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
@@ -18,7 +18,7 @@ from api.session_context import SessionContext
 from api.shoppers import Shoppers
 from api.trending import Trending
 from config.settings import Settings
-from core.domain import EventFacts, SearchQuery, SearchReply, SuggestQuery, SuggestReply
+from core.domain import EventFacts, Reason, Recommendation, SearchQuery, SearchReply, SuggestQuery, SuggestReply
 from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
 from database.connection import Database
@@ -26,7 +26,16 @@ from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
 if TYPE_CHECKING:  # it brings numerical libraries along, which creating the app does not need
+    from core.personalization.shopper import Shopper
     from core.services.live_catalog import LiveCatalog
+
+
+class Recommend(Protocol):
+    """`core.services.recommend.RecommendService.recommend`."""
+
+    def __call__(
+        self, shopper: "Shopper", limit: int, product_id: str | None, reasons: Sequence[Reason], *, explain: bool
+    ) -> list[Recommendation]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,8 @@ class Models:
     has_catalog: bool
     gather: Callable[[SuggestQuery, float, bool], Gathered]  # (query, deadline of time.perf_counter(), ask the models)
     finish: Callable[[Gathered, SuggestQuery, Now], SuggestReply]
-    search: Callable[[SearchQuery], SearchReply]
+    search: Callable[[SearchQuery, "Shopper | None"], SearchReply]
+    recommend: Recommend
     warm_up: Callable[[], None]
     is_known: Callable[[str], bool]  # whether a normalised query was completed before the version was made
     head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first

@@ -289,6 +289,27 @@ class SearchHit:
     product_id: str
     score: float  # in [0, 1]
     explain: Mapping[str, float] | None = None
+    taste: tuple[float, ...] | None = None  # what it was ranked by for its shopper, for the log
+
+
+class Reason(StrEnum):
+    """Why a product is recommended."""
+
+    FOR_YOU = "for_you"
+    SIMILAR = "similar"
+    BOUGHT_TOGETHER = "bought_together"
+    TRENDING = "trending"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """`score` in [0, 1], descending within a reason."""
+
+    product_id: str
+    reason: Reason
+    score: float
+    explain: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,4 +345,5 @@ class SearchReply:
     relaxed: str | None = None  # what was loosened to find these, in words
     understood: tuple[UnderstoodPart, ...] = ()
     redirect: str | None = None  # where the shop would rather send who searches for this
+    personalized: bool = False  # taste had a say in the order
     did_you_mean: str | None = None  # another spelling that finds more, not searched by itself

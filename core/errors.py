@@ -53,6 +53,12 @@ class ConflictError(CadenceError):
     code = "conflict"
 
 
+class UnknownProductError(CadenceError):
+    """A product was named that the catalogue does not hold."""
+
+    code = "unknown_product"
+
+
 class ProfileError(CadenceError):
     """A stored profile cannot be read; the log still holds what it was made from."""
 

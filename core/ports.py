@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from core.domain import SearchQuery, SearchReply
+from core.personalization.shopper import Shopper
 
 
 class CandidateCache(Protocol):
@@ -24,6 +25,9 @@ class ProductSearch(Protocol):
     The result set, and with it totals, facets and pages, is what `core.retrieval.products` defines.
     """
 
-    async def search(self, query: SearchQuery) -> SearchReply:
-        """Raises NoCatalogError without a catalogue, OverloadedError where too many wait."""
+    async def search(self, query: SearchQuery, shopper: Shopper | None = None) -> SearchReply:
+        """For nobody in particular without a `shopper`.
+
+        Raises NoCatalogError without a catalogue, OverloadedError where too many wait.
+        """
         ...

@@ -188,11 +188,11 @@ list_log = Table(
     "list_log",
     metadata,
     Column("request_id", Text, primary_key=True),
-    Column("kind", String(16), nullable=False),  # suggest | search
+    Column("kind", String(16), nullable=False),  # suggest | search | recommend
     Column("session_id", Text, nullable=False),
     Column("user_key", String(64), index=True),
     Column("query", Text, nullable=False),
-    Column("items", JSON, nullable=False),  # [{item, rank, source, score, features?}]
+    Column("items", JSON, nullable=False),  # [{item, rank, source, score, features?, taste?}]
     Column("arm", Text, nullable=False),
     Column("artifact_version", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

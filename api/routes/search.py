@@ -49,7 +49,8 @@ async def search(
         page_of=body.request_id,
     )
     version = state.models.version
-    reply = await state.product_search.search(query)
+    may_know = body.include_personalization and (body.session_id or caller.user_key)
+    reply = await state.product_search.search(query, await state.shoppers.find(caller) if may_know else None)
     known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search", reply.stage_ms)
     _log_list(state, version, request_id, caller, query, reply)
@@ -65,7 +66,7 @@ async def search(
     return SearchResponse(
         products=cards_of_hits(reply.hits, known, explain=body.explain),
         total_results=reply.total_results,
-        personalized=False,
+        personalized=reply.personalized,
         response_time_ms=(time.perf_counter() - begun) * 1_000,
         session_id=caller.session_id,
         request_id=request_id,
@@ -103,7 +104,9 @@ def _log_list(
             user_key=caller.user_key,
             query=query.text,
             items=items_text(
-                ShownItem(hit.product_id, query.offset + rank, query.sort.value, hit.score, hit.explain or {})
+                ShownItem(
+                    hit.product_id, query.offset + rank, query.sort.value, hit.score, hit.explain or {}, hit.taste
+                )
                 for rank, hit in enumerate(reply.hits, 1)
             ),
             artifact_version=version,

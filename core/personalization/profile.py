@@ -47,7 +47,16 @@ class Profile:
     """Empty at first."""
 
     __slots__ = (
-        "attributes", "brands", "categories", "events", "habits", "kinds", "last_at", "price_levels", "products",
+        "__weakref__",
+        "attributes",
+        "brands",
+        "categories",
+        "events",
+        "habits",
+        "kinds",
+        "last_at",
+        "price_levels",
+        "products",
         "terms",
     )  # fmt: skip
 

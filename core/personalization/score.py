@@ -7,7 +7,7 @@ passes what is more relevant by `reach`. `reach` is the bound of the displacemen
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,8 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """What taste says of R things: `components` `(R, 4)`, and `final` `(R,)`, by the formula or by a learnt model."""
+    """What taste says of R products: `components` `(R, 4)`, and `final` `(R,)`, by the formula or by a learnt model."""
 
     components: FloatArray
     final: FloatArray
-    features: Mapping[str, FloatArray] = field(default_factory=dict)  # `(R,)` each, as they were when it was ranked
+    features: FloatArray  # `(R, F)`, as they were when it was ranked (`features.FEATURES`)

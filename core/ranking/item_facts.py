@@ -5,6 +5,7 @@ One place says it for both sides: the facts that are stored with an event, and t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,23 @@ class ItemFacts:
             attributes=np.stack(attributes, 1) if attributes else np.zeros((len(rows), 0), np.uint32),
             price_level=self.price_levels(columns, rows),
         )
+
+    def rows_of(self, index: ProductIndex, keys: Sequence[int]) -> list[int | None]:
+        """The row of each product key; None for one that `index` does not hold (any more)."""
+        wanted = np.array(keys, np.uint32)
+        at = np.minimum(np.searchsorted(self.product, wanted, sorter=self._order), len(self.product) - 1)
+        live = {key_of(Space.PRODUCT, one): one for one in index.overlay.live}
+        rows: list[int | None] = []
+        for key, place in zip(keys, self._order[at].tolist(), strict=True):
+            if key in live:
+                rows.append(index.row_of(live[key]))
+            else:
+                rows.append(index.row_of(index.ids[place]) if int(self.product[place]) == key else None)
+        return rows
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.intp]:
+        return np.argsort(self.product)
 
     def price_levels(self, columns: ProductColumns, rows: IntArray) -> npt.NDArray[np.int8]:
         """`(R,)` from 0, the cheapest fifth of the category, to 4; −1 where the price is not known."""

@@ -19,6 +19,8 @@ from core.language_model.decoder import Decoder
 from core.language_model.generate import QueryGenerator
 from core.language_model.next_words import NextWords
 from core.language_model.stored_corpus import CORPUS, load_lines
+from core.personalization.features import FEATURES as TASTE_FEATURES
+from core.personalization.reranker import Reranker, has_reranker, load_reranker
 from core.ranking.ranker import FormulaRanker, Ranker, has_ranker, load_ranker
 from core.retrieval.completions import Completions
 from core.retrieval.products import ProductIndex
@@ -34,7 +36,7 @@ from core.text.vocabulary import Vocabulary
 SHORTLIST_WORDS = 1_500
 COUNTED_LINES = 200_000  # about 100 MB of counts
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
-COMPLETIONS, PRODUCTS, RANKING = "completions", "products", "ranking"
+COMPLETIONS, PRODUCTS, RANKING, RERANKING = "completions", "products", "ranking", "reranking"
 FORMS, BLEND = "forms.json", "blend.json"
 CATALOG_SEQ = "catalog_seq"  # the fact of a manifest that says which live change of the catalogue is the newest in it
 
@@ -59,6 +61,7 @@ class Bundle:
     products: ProductIndex | None  # as they were published
     encoder: Encoder | None
     ranker: Ranker = field(default_factory=FormulaRanker)
+    reranker: Reranker | None = None  # learnt from lists that were shown; None: the formula ranks
     stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
     current: CurrentProducts = field(init=False, repr=False, compare=False)  # `products`, and what they become since
 
@@ -132,8 +135,15 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
         ranker=load_ranker(ranking) if ranking else FormulaRanker(),
+        reranker=load_reranker(folder.path / RERANKING, TASTE_FEATURES)
+        if has_reranker(folder.path / RERANKING)
+        else None,
         stock=_stock(folder, products, vocabulary.categories) if products else (),
     )
+
+
+def _reranker(folder: Path) -> Reranker | None:
+    return load_reranker(folder, TASTE_FEATURES) if has_reranker(folder) else None
 
 
 def _products(folder: ArtifactFolder, synonyms: Synonyms, ranking: Path | None) -> ProductIndex:

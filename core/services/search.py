@@ -15,8 +15,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import AppliedRules, EventFacts, SearchFilters, SearchHit, SearchQuery, SearchReply, SortOrder
+from core.domain import (
+    AppliedRules,
+    EventFacts,
+    Reason,
+    Recommendation,
+    SearchFilters,
+    SearchHit,
+    SearchQuery,
+    SearchReply,
+    SortOrder,
+)
 from core.errors import NoCatalogError
+from core.personalization.shopper import Shopper
 from core.ranking.business import Business
 from core.ranking.candidates import Question, candidates, question, shortlist
 from core.ranking.features import FEATURES, features
@@ -24,10 +35,12 @@ from core.ranking.item_facts import ItemFacts
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
 from core.services.pages import ShownOrder, ShownOrders
+from core.services.recommend import RecommendService
 from core.services.relaxed import relaxed
 from core.services.search_order import Scores, ordered, pinned, scored
 from core.services.spelling import SearchSpeller, Spelled
 from core.services.spelling_words import spelling_words
+from core.services.taste import ListTaste, ProductTaste
 from core.services.understanding import QueryReader, Understood
 from core.text.embedding import Encoder, FloatArray
 from core.text.normalize import normalize
@@ -76,7 +89,8 @@ class SearchService:
             words = spelling_words(bundle.known_words.counts, products.columns, products.lexical)
             self._speller = SearchSpeller(products.lexical, words)
             self._business = Business.of(products.columns)
-            self._items = ItemFacts.of(products, bundle.category_names)
+            self._taste = ProductTaste(ItemFacts.of(products, bundle.category_names), bundle.reranker)
+            self._recommender = RecommendService(bundle.current, self._taste, self._business)
 
     def warm_up(self) -> None:
         """Runs some searches, a misspelt one and one with a limit among them, so that the first shoppers pay neither
@@ -86,17 +100,26 @@ class SearchService:
                 self.search(SearchQuery(name))
                 self.search(SearchQuery(f"{name[1:]} under 500"))
 
+    def recommend(
+        self, shopper: Shopper, limit: int, product_id: str | None, reasons: Sequence[Reason], *, explain: bool
+    ) -> list[Recommendation]:
+        """As `core.services.recommend.RecommendService.recommend`."""
+        if self._bundle.products is None:
+            raise NoCatalogError("this shop was set up from queries alone: there are no products to recommend")
+        return self._recommender.recommend(shopper, limit, product_id, reasons, explain=explain)
+
     def event_facts(self, product_id: str | None, skipped: Sequence[str] = ()) -> EventFacts:
         """What is known now of an event's product, and of what stood above it and was left alone."""
         index = self._bundle.current.index
         if index is None or product_id is None:
             return EventFacts(skipped=tuple(skipped))
-        return self._items.facts(index, product_id, skipped)
+        return self._taste.facts.facts(index, product_id, skipped)
 
-    def search(self, query: SearchQuery) -> SearchReply:
+    def search(self, query: SearchQuery, shopper: Shopper | None = None) -> SearchReply:
         """The page `query.offset : query.offset + query.limit` of the result set, its total and its facets.
 
-        A query without any word (emoji, punctuation) finds nothing. Raises NoCatalogError where no catalogue is loaded.
+        Sorted by relevance, it is ranked for the `shopper`, if there is one. A query without any word (emoji,
+        punctuation) finds nothing. Raises NoCatalogError where no catalogue is loaded.
         """
         index, encoder = self._bundle.current.index, self._bundle.encoder
         if index is None or encoder is None:
@@ -126,6 +149,11 @@ class SearchService:
                 masks, kept = own_masks, loosened
                 dropped, understood = understood.limits, understood.loosened(query.filters)
         scores = scored(index, matches.rows, relevance, self._business, understood.preferences, rules)
+        taste = None
+        if query.sort is SortOrder.RELEVANCE:
+            taste = self._taste.in_list(index, scores, kept, shopper)
+        if taste is not None:
+            scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
         order = ordered(index, scores, kept, query.sort)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
@@ -147,12 +175,13 @@ class SearchService:
             understood=understood.parts,
             redirect=rules.redirect,
             did_you_mean=read.spelled.suggestion,
+            personalized=taste is not None,
         )
         shown = ShownOrder(asked, index.ids, order, _scores_of(scores, order), reply)
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
         page = _page(shown, query)
-        return replace(page, hits=_explained(page.hits, index, scores, ranked)) if query.explain else page
+        return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, query.explain))
 
     def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
         """Relevance in [0, 1] of products that are in the catalogue as answers to `text`, matches of it or not.
@@ -256,20 +285,29 @@ def _scores_of(scores: Scores, order: npt.NDArray[np.int32]) -> FloatArray:
     return np.where(scores.rows[at] == order, scores.total[at], 0).astype(np.float32)
 
 
-def _explained(
-    hits: Sequence[SearchHit], index: ProductIndex, scores: Scores, ranked: _Ranked
+def _detailed(
+    hits: Sequence[SearchHit],
+    index: ProductIndex,
+    scores: Scores,
+    ranked: _Ranked,
+    taste: ListTaste | None,
+    explain: bool,
 ) -> tuple[SearchHit, ...]:
-    explained = []
+    """The hits with what they were ranked by for their shopper, for the log, and on demand with why they stand there.
+
+    `relevance` + `business` + `preference` + `rule` + `taste` is what orders them, those that are pinned aside; `taste`
+    is the reach times `final`, which the components and their weights make, where no learnt model does.
+    """
+    detailed = []
     for hit in hits:
         row = index.row_of(hit.product_id)
+        at = -1 if row is None else int(np.searchsorted(scores.rows, row))
         parts: dict[str, float] = {}
-        if row is not None:
-            at = int(np.searchsorted(scores.rows, row))
-            if at < len(scores.rows) and scores.rows[at] == row:
-                parts = {
-                    "relevance": round(float(scores.relevance[at]), 6),
-                    **ranked.explained(row),
-                    **scores.explained(at),
-                }
-        explained.append(replace(hit, explain=parts))
-    return tuple(explained)
+        if row is not None and at < len(scores.rows) and scores.rows[at] == row:
+            if explain:
+                relevance = {"relevance": round(float(scores.relevance[at]), 6)}
+                parts = relevance | ranked.explained(row) | scores.explained(at)
+                parts |= dict(taste.explained(at)) if taste else {}
+            hit = replace(hit, taste=taste.features(at) if taste else None)
+        detailed.append(replace(hit, explain=parts) if explain else hit)
+    return tuple(detailed)

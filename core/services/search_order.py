@@ -1,6 +1,6 @@
 """The order of a result set: relevance with what the shop and the shopper would rather see, or a column."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +29,23 @@ class Scores:
     business: FloatArray
     preference: FloatArray
     rule: FloatArray
+    taste: FloatArray  # in [0, reach]; 0 where the list is for nobody in particular
     total: FloatArray
 
+    @property
+    def raw(self) -> FloatArray:
+        """`(R,)`: not clipped, so that what is above 1 still has an order."""
+        return self.relevance + self.business + self.preference + self.rule + self.taste
+
+    def with_taste(self, at: npt.NDArray[np.intp], taste: FloatArray) -> "Scores":
+        """The same with `taste` `(T,)` added at the positions `at` `(T,)`."""
+        added = np.zeros(len(self.rows), np.float32)
+        added[at] = taste
+        with_it = replace(self, taste=added)
+        return replace(with_it, total=np.clip(with_it.raw, 0, 1).astype(np.float32))
+
     def explained(self, at: int) -> dict[str, float]:
-        parts = {"business": self.business, "preference": self.preference, "rule": self.rule}
+        parts = {"business": self.business, "preference": self.preference, "rule": self.rule, "taste": self.taste}
         return {name: round(float(values[at]), 6) for name, values in parts.items() if values[at]}
 
 
@@ -52,13 +65,13 @@ def scored(
     wished = np.minimum(wished, np.float32(_PREFERENCES))
     ruled = adjustment(rules.adjustments, index.columns, index.row_of, rows)
     total = np.clip(relevance + added + wished + ruled, 0, 1).astype(np.float32)
-    return Scores(rows, relevance, added, wished, ruled, total)
+    return Scores(rows, relevance, added, wished, ruled, np.zeros(len(rows), np.float32), total)
 
 
 def ordered(index: ProductIndex, scores: Scores, kept: BoolArray, sort: SortOrder) -> IntArray:
     """Rows of the `kept` `(R,)` in the asked order: unknown values last, ties by score, then by row."""
-    rows, raw = scores.rows[kept], (scores.relevance + scores.business + scores.preference + scores.rule)[kept]
-    by_score = np.lexsort((rows, -raw))  # not clipped: what is above 1 still has an order
+    rows, raw = scores.rows[kept], scores.raw[kept]
+    by_score = np.lexsort((rows, -raw))
     rows = rows[by_score]
     key = _key(index.columns, rows, sort)
     return rows if key is None else rows[np.argsort(key, kind="stable")]

@@ -31,6 +31,7 @@ class ShownItem:
     source: str
     score: float
     features: Mapping[str, float] = field(default_factory=dict)
+    taste: tuple[float, ...] | None = None  # the layout and values of core.personalization.features
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ListLog:
     """One shown list. `items`: see `items_text`."""
 
     request_id: str
-    kind: Literal["suggest", "search"]
+    kind: Literal["suggest", "search", "recommend"]
     session_id: str
     query: str  # or the prefix
     items: str
@@ -55,6 +56,8 @@ def items_text(items: Iterable[ShownItem]) -> str:
 
 def _plain(item: ShownItem) -> dict[str, object]:
     plain: dict[str, object] = {"item": item.item, "rank": item.rank, "source": item.source, "score": item.score}
+    if item.taste is not None:
+        plain["taste"] = item.taste
     return plain | {"features": dict(item.features)} if item.features else plain
 
 

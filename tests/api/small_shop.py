@@ -11,6 +11,8 @@ from core.domain import (
     PartKind,
     PartUse,
     Product,
+    Reason,
+    Recommendation,
     SearchHit,
     SearchQuery,
     SearchReply,
@@ -20,7 +22,8 @@ from core.domain import (
     SuggestReply,
     UnderstoodPart,
 )
-from core.errors import NoCatalogError
+from core.errors import NoCatalogError, UnknownProductError
+from core.personalization.shopper import Shopper
 from core.services.gathered import Gathered, Now
 from core.services.sources.contract import Pool
 from core.services.typed import Typed
@@ -97,6 +100,15 @@ class SmallShop:
             redirect=rules.redirect,
         )
 
+    def recommend(
+        self, shopper: Shopper, limit: int, product_id: str | None, reasons: Sequence[Reason], *, explain: bool
+    ) -> list[Recommendation]:
+        if product_id == "nowhere":
+            raise UnknownProductError("no such product")
+        reason = reasons[0] if reasons else Reason.TRENDING
+        said = {"base": 0.5} if explain else None
+        return [Recommendation(product.product_id, reason, 0.5, said) for product in PRODUCTS[:limit]]
+
     def models(self) -> Models:
         return Models(
             version="test-1",
@@ -104,7 +116,8 @@ class SmallShop:
             has_catalog=self.has_catalog,
             gather=self.gather,
             finish=lambda gathered, query, now: self.suggest(query, now),
-            search=self.search,
+            search=lambda query, shopper: self.search(query),
+            recommend=self.recommend,
             warm_up=lambda: None,
             is_known=QUERIES.__contains__,
             head=lambda count: self.head[:count],

@@ -17,6 +17,7 @@ from api.reloading import Reloader
 from api.state import Models
 from config.settings import SecuritySettings, ServingSettings, Settings
 from core import artifacts
+from core.domain import SearchQuery, SearchReply
 from core.errors import JobRunningError
 from database.repositories.jobs import LEASE, JobRepository
 from tests.api.calls import in_service, post, state_of
@@ -161,12 +162,12 @@ def test_a_request_keeps_the_version_it_began_with(
     begun, go_on = threading.Event(), threading.Event()
     compute = versions.shop.search
 
-    def slow(*arguments: object) -> object:
+    def slow(query: SearchQuery, _: object) -> SearchReply:
         begun.set()
         assert go_on.wait(20)
-        return compute(*arguments)  # type: ignore[arg-type]
+        return compute(query)
 
-    state_of(client).models = dataclasses.replace(state_of(client).models, search=slow)  # type: ignore[arg-type]
+    state_of(client).models = dataclasses.replace(state_of(client).models, search=slow)
     versions.publish("2")
     with ThreadPoolExecutor(1) as pool:
         reply = pool.submit(post, client, "/search", {"query": "red", "session_id": "s"})

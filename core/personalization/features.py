@@ -1,0 +1,220 @@
+"""What is known of R products of one list for one shopper: one function, for training and for serving.
+
+All are shares, logarithms or ranks within the list, so that a model that was taught in one shop is sound in another.
+A strength of `UNIT` is what one click leaves: below it little is known.
+
+Within the list: what a shopper bought of the *same* kind says most, and a list is mostly of one kind.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from core.personalization.candidates import Items
+from core.personalization.crowd import Seen
+from core.personalization.decayed import DAYS, SEASON, VISIT, DecayedTable
+from core.personalization.keys import NO_KEY, KeyArray
+from core.personalization.profile import DAY_PARTS, Profile, day_part, habit_key
+
+FloatArray = npt.NDArray[np.float32]
+
+UNIT = 3.0
+_DAY = 86_400.0
+_LONG_AGO = 999.0  # days
+_RARE = 0.02  # of the even share: below it popularity says no less
+_COHORT_PRIOR = 8.0  # strengths of everybody's popularity that a cohort starts with, in clicks
+
+FEATURES = (
+    "own_season", "own_days", "own_visit", "against", "purchases", "purchase_share", "own_rank", "age", "age_relative",
+    "latest", "due", "gap",
+    "list_size", "list_strength", "list_purchases", "list_variety", "list_known", "list_top", "list_age",
+    "brand_in_list", "attributes_in_list", "brand", "category", "kind", "visit_kind", "attributes", "price_level",
+    "price_level_distance", "price", "price_distance",
+    "popularity", "popularity_days", "popularity_place", "popularity_rank", "trend", "cohort", "cohort_known",
+    "goes_with", "goes_with_rank", "habit",
+)  # fmt: skip
+LAYOUT = float(crc32(" ".join(FEATURES).encode()) % 1_000_000)  # stands before logged values: which features they are
+PLACE: Mapping[str, int] = {name: at for at, name in enumerate(FEATURES)}
+
+
+class Own(NamedTuple):
+    """A shopper's own dealings with R products; zeros where there were none."""
+
+    strengths: FloatArray  # (R, 3)
+    known: npt.NDArray[np.bool_]
+    purchases: FloatArray
+    age: FloatArray  # days since the last event
+    since_bought: FloatArray  # days
+    gap: FloatArray  # days between purchases; NaN where not known
+
+
+def product_features(profile: Profile, items: Items, price: FloatArray, seen: Seen, now: float) -> FloatArray:
+    """`(R, F)` for `items` with prices `(R,)` (NaN: not known), as of Unix time `now`. R ≥ 1."""
+    size = len(items)
+    table = np.zeros((len(FEATURES), size), np.float32)
+
+    def put(name: str, values: npt.NDArray[Any] | float) -> None:
+        table[PLACE[name]] = values
+
+    own = own_dealings(profile, items.product, now)
+    drawn = np.maximum(own.strengths, 0)
+    season = drawn[:, SEASON]
+    total, purchases = float(season.sum()), float(own.purchases.sum())
+    put("own_season", season / (total + UNIT))
+    put("own_days", drawn[:, DAYS] / (float(drawn[:, DAYS].sum()) + UNIT / 3))
+    put("own_visit", drawn[:, VISIT] / (float(drawn[:, VISIT].sum()) + UNIT / 3))
+    put("against", np.minimum(own.strengths[:, SEASON], 0))
+    put("purchases", np.log1p(own.purchases))
+    put("purchase_share", own.purchases / (purchases + 1))
+    put("own_rank", np.where(own.known, 1 / (1 + rank_of(season)), 0))
+    nearest = float(own.age.min())
+    put("age", np.log1p(own.age))
+    put("age_relative", np.log((own.age + 3) / (nearest + 3)))
+    put("latest", own.known & (own.age == nearest))
+    repeated = ~np.isnan(own.gap)
+    put("due", np.where(repeated, np.log((own.since_bought + 1) / (np.nan_to_num(own.gap, nan=1.0) + 1)), -9))
+    put("gap", np.where(repeated, np.log1p(np.nan_to_num(own.gap)), 9))
+
+    kinds = int(own.known.sum())
+    put("list_size", np.log(size))
+    put("list_strength", np.log1p(total / UNIT))
+    put("list_purchases", np.log1p(purchases))
+    put("list_variety", kinds / (purchases + 1))
+    put("list_known", kinds / size)
+    put("list_top", float(season.max()) / (total + UNIT))
+    put("list_age", np.log1p(nearest))
+
+    put("brand_in_list", (_of_same(items.brand, season) - season) / (total - season + UNIT))
+    put("attributes_in_list", _of_same_attributes(items.attributes, season) / (total - season + UNIT))
+    put("brand", _affinity(profile.brands, items.brand, now, SEASON))
+    put("category", _affinity(profile.categories, items.category, now, SEASON))
+    put("kind", _affinity(profile.kinds, items.kind, now, SEASON))
+    put("visit_kind", _affinity(profile.kinds, items.kind, now, VISIT))
+    if items.attributes.shape[1]:
+        each = _affinity(profile.attributes, items.attributes.ravel(), now, SEASON)
+        put("attributes", each.reshape(items.attributes.shape).mean(1))
+    levels = (items.price_level + 1).astype(np.uint32)  # 0: not known, which is no key
+    put("price_level", _affinity(profile.price_levels, levels, now, SEASON))
+    usual = _usual_level(profile.price_levels, now)
+    put("price_level_distance", np.where(levels > 0, np.abs(items.price_level - usual), 0) if usual is not None else 0)
+    relative = _relative_price(price)
+    put("price", relative)
+    put("price_distance", np.abs(relative - float(season @ relative) / (total + UNIT)))
+
+    shares = [_share(seen.popularity[:, column]) for column in (1, 0)]
+    put("popularity", np.log(shares[0] * size + _RARE))
+    put("popularity_days", np.log(shares[1] * size + _RARE))
+    place = rank_of(seen.popularity[:, 1])
+    put("popularity_place", place / size)
+    put("popularity_rank", 1 / (1 + place))
+    put("trend", np.log((shares[1] + 0.002) / (shares[0] + 0.002)))
+    cohort = np.maximum(seen.cohort, 0)
+    prior = _COHORT_PRIOR * UNIT
+    put("cohort", np.log((cohort + prior * shares[0]) / (float(cohort.sum()) + prior) * size + _RARE))
+    put("cohort_known", np.log1p(cohort / UNIT))
+    put("goes_with", np.log(_share(seen.goes_with) * size + _RARE))
+    put("goes_with_rank", rank_of(seen.goes_with) / size)
+    put("habit", _habit(profile, items.kind, now))
+    return np.ascontiguousarray(table.T)
+
+
+def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
+    """What the shopper did with `products` `(R,)`."""
+    table = profile.products
+    if not len(table):
+        nothing = np.zeros(len(products), np.float32)
+        far = np.full(len(products), np.float32(_LONG_AGO))
+        return Own(np.zeros((len(products), 3), np.float32), nothing.astype(bool), nothing, far, far, nothing * np.nan)
+    place, known = _places(table.drawn.key_array(), products)
+    strengths = np.where(known[:, None], table.drawn.strengths(now)[place], 0)
+    purchases = np.where(known, table.purchases()[place], 0)
+    age = np.where(known, table.drawn.ages(now)[place] / _DAY, _LONG_AGO)
+    since = np.minimum(np.where(known, table.since_bought(now)[place] / _DAY, _LONG_AGO), _LONG_AGO)
+    gap = np.where(known, table.gaps()[place] / _DAY, np.nan)
+    return Own(
+        strengths.astype(np.float32), known, purchases.astype(np.float32), age.astype(np.float32),
+        since.astype(np.float32), gap.astype(np.float32),
+    )  # fmt: skip
+
+
+def rank_of(values: FloatArray) -> FloatArray:
+    """0 for the largest; ties keep their order."""
+    ranks = np.empty(len(values), np.float32)
+    ranks[np.argsort(-values, kind="stable")] = np.arange(len(values), dtype=np.float32)
+    return ranks
+
+
+def _places(keys: KeyArray, wanted: KeyArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Where each of `wanted` stands in `keys` (N ≥ 1), and whether it is there."""
+    order = np.argsort(keys)
+    found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    return found, keys[found] == wanted
+
+
+def _affinity(table: DecayedTable, wanted: KeyArray, now: float, speed: int) -> FloatArray:
+    """The share of each of `wanted` in what the shopper is drawn to; 0 for what has no name."""
+    if not len(table):
+        return np.zeros(len(wanted), np.float32)
+    strengths = np.maximum(table.strengths(now)[:, speed], 0)
+    place, known = _places(table.key_array(), wanted)
+    share = np.where(known & (wanted != NO_KEY), strengths[place], 0) / (float(strengths.sum()) + UNIT)
+    return np.asarray(share, np.float32)
+
+
+def _share(values: FloatArray) -> FloatArray:
+    """Of the list's sum."""
+    positive = np.maximum(values, 0)
+    return np.asarray(positive / (float(positive.sum()) + 1e-9), np.float32)
+
+
+def _of_same(keys: KeyArray, values: FloatArray) -> FloatArray:
+    """The sum of `values` over the products of the list with the same key; 0 for those without one."""
+    _, group = np.unique(keys, return_inverse=True)
+    sums = np.bincount(group, values)[group]
+    return np.where(keys == NO_KEY, values, sums).astype(np.float32)
+
+
+def _of_same_attributes(keys: KeyArray, values: FloatArray) -> FloatArray:
+    """`_of_same` less a product's own, the mean over its attributes `(R, A)`."""
+    if not keys.shape[1]:
+        return np.zeros(len(values), np.float32)
+    each = np.repeat(values, keys.shape[1])
+    others = (_of_same(keys.ravel(), each) - each).reshape(keys.shape)
+    return np.asarray(others.mean(1), np.float32)
+
+
+def _usual_level(table: DecayedTable, now: float) -> float | None:
+    """The mean price level of what the shopper is drawn to; None where nothing is known."""
+    strengths = np.maximum(table.strengths(now)[:, SEASON], 0)
+    total = float(strengths.sum())
+    if total < UNIT:
+        return None
+    return float(strengths @ (table.key_array().astype(np.float32) - 1)) / total
+
+
+def _relative_price(price: FloatArray) -> FloatArray:
+    """Log of each price over the list's median; 0 where it is not known."""
+    known = price[price > 0]
+    if not len(known):
+        return np.zeros(len(price), np.float32)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.log(price / np.median(known))
+    return np.asarray(np.clip(np.nan_to_num(relative, nan=0.0, neginf=0.0), -2, 2), np.float32)
+
+
+def _habit(profile: Profile, kinds: KeyArray, now: float) -> FloatArray:
+    """How much more of what is done with a kind falls on this part of the day than if all were alike; a logarithm."""
+    table = profile.habits
+    distinct, group = np.unique(kinds, return_inverse=True)
+    if not len(table):
+        return np.zeros(len(kinds), np.float32)
+    strengths = dict(zip(table.keys, np.maximum(table.strengths(now)[:, SEASON], 0).tolist(), strict=True))
+    values = np.zeros(len(distinct), np.float32)
+    for at, kind in enumerate(distinct.tolist()):
+        parts = [strengths.get(habit_key(kind, part), 0.0) for part in range(DAY_PARTS)]
+        expected = sum(parts) / DAY_PARTS
+        values[at] = np.log((parts[day_part(now)] + UNIT) / (expected + UNIT))
+    return np.asarray(values[group], np.float32)
