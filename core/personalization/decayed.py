@@ -25,7 +25,7 @@ VISIT, DAYS, SEASON = range(3)
 _SPEEDS = len(HALF_LIVES)
 _RATES = tuple(math.log(2) / half_life for half_life in HALF_LIVES)
 _NEGATIVE_RATES = -np.array(_RATES, np.float64)
-_LARGEST = 60_000.0  # below the largest half-precision number
+LARGEST = 60_000.0  # below the largest half-precision number
 _HALVES = struct.Struct(f"<{_SPEEDS}e")
 _BITS = struct.Struct(f"<{_SPEEDS}H")
 ENTRY_BYTES = 8 + 2 * _SPEEDS
@@ -100,7 +100,7 @@ class DecayedTable:
         return place
 
     def _set(self, place: int, strengths: list[float], at: int) -> None:
-        bounded = [min(max(one, -_LARGEST), _LARGEST) for one in strengths]
+        bounded = [min(max(one, -LARGEST), LARGEST) for one in strengths]
         start = _SPEEDS * place
         self._halves[start : start + _SPEEDS] = array("H", _BITS.unpack(_HALVES.pack(*bounded)))
         self._at[place] = at

@@ -6,6 +6,7 @@ A strength of `UNIT` is what one click leaves: below it little is known.
 Within the list: what a shopper bought of the *same* kind says most, and a list is mostly of one kind.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -24,7 +25,7 @@ FloatArray = npt.NDArray[np.float32]
 UNIT = 3.0
 _DAY = 86_400.0
 _LONG_AGO = 999.0  # days
-_RARE = 0.02  # of the even share: below it popularity says no less
+RARE = 0.02  # of the even share: below it popularity says no less
 _COHORT_PRIOR = 8.0  # strengths of everybody's popularity that a cohort starts with, in clicks
 
 FEATURES = (
@@ -69,7 +70,7 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("against", np.minimum(own.strengths[:, SEASON], 0))
     put("purchases", np.log1p(own.purchases))
     put("purchase_share", own.purchases / (purchases + 1))
-    put("own_rank", np.where(own.known, 1 / (1 + rank_of(season)), 0))
+    put("own_rank", np.where(season > 0, 1 / (1 + rank_of(season)), 0))
     nearest = float(own.age.min())
     put("age", np.log1p(own.age))
     put("age_relative", np.log((own.age + 3) / (nearest + 3)))
@@ -105,17 +106,17 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("price_distance", np.abs(relative - float(season @ relative) / (total + UNIT)))
 
     shares = [_share(seen.popularity[:, column]) for column in (1, 0)]
-    put("popularity", np.log(shares[0] * size + _RARE))
-    put("popularity_days", np.log(shares[1] * size + _RARE))
+    put("popularity", np.log(shares[0] * size + RARE))
+    put("popularity_days", np.log(shares[1] * size + RARE))
     place = rank_of(seen.popularity[:, 1])
     put("popularity_place", place / size)
     put("popularity_rank", 1 / (1 + place))
     put("trend", np.log((shares[1] + 0.002) / (shares[0] + 0.002)))
     cohort = np.maximum(seen.cohort, 0)
     prior = _COHORT_PRIOR * UNIT
-    put("cohort", np.log((cohort + prior * shares[0]) / (float(cohort.sum()) + prior) * size + _RARE))
+    put("cohort", np.log((cohort + prior * shares[0]) / (float(cohort.sum()) + prior) * size + RARE))
     put("cohort_known", np.log1p(cohort / UNIT))
-    put("goes_with", np.log(_share(seen.goes_with) * size + _RARE))
+    put("goes_with", np.log(_share(seen.goes_with) * size + RARE))
     put("goes_with_rank", rank_of(seen.goes_with) / size)
     put("habit", _habit(profile, items.kind, now))
     return np.ascontiguousarray(table.T)
@@ -123,21 +124,26 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
 
 def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
     """What the shopper did with `products` `(R,)`."""
-    table = profile.products
+    size, table = len(products), profile.products
+    strengths = np.zeros((size, 3), np.float32)
     if not len(table):
-        nothing = np.zeros(len(products), np.float32)
-        far = np.full(len(products), np.float32(_LONG_AGO))
-        return Own(np.zeros((len(products), 3), np.float32), nothing.astype(bool), nothing, far, far, nothing * np.nan)
-    place, known = _places(table.drawn.key_array(), products)
-    strengths = np.where(known[:, None], table.drawn.strengths(now)[place], 0)
+        nothing, far = np.zeros(size, np.float32), np.full(size, np.float32(_LONG_AGO))
+        return Own(strengths, nothing.astype(bool), nothing, far, far, nothing * np.nan)
+    place, known = _places(table.key_array(), products)
+    strengths[:, SEASON] = np.where(known, table.strengths(now)[place], 0)
+    if len(profile.latest):
+        lately, late = _places(profile.latest.key_array(), products)
+        strengths[:, :SEASON] = np.where(late[:, None], profile.latest.strengths(now)[lately, :SEASON], 0)
     purchases = np.where(known, table.purchases()[place], 0)
-    age = np.where(known, table.drawn.ages(now)[place] / _DAY, _LONG_AGO)
-    since = np.minimum(np.where(known, table.since_bought(now)[place] / _DAY, _LONG_AGO), _LONG_AGO)
-    gap = np.where(known, table.gaps()[place] / _DAY, np.nan)
+    age = np.minimum(np.where(known, table.ages(now)[place] / _DAY, _LONG_AGO), _LONG_AGO)
     return Own(
-        strengths.astype(np.float32), known, purchases.astype(np.float32), age.astype(np.float32),
-        since.astype(np.float32), gap.astype(np.float32),
-    )  # fmt: skip
+        strengths,
+        known,
+        purchases,
+        age.astype(np.float32),
+        np.where(purchases > 0, age, _LONG_AGO).astype(np.float32),
+        np.where(known, table.gaps()[place] / _DAY, np.nan).astype(np.float32),
+    )
 
 
 def rank_of(values: FloatArray) -> FloatArray:
@@ -206,15 +212,17 @@ def _relative_price(price: FloatArray) -> FloatArray:
 
 
 def _habit(profile: Profile, kinds: KeyArray, now: float) -> FloatArray:
-    """How much more of what is done with a kind falls on this part of the day than if all were alike; a logarithm."""
+    """How much more of what is done with a kind falls on this part of the day than if all were alike; a logarithm.
+
+    0 for a kind that the profile does not hold.
+    """
     table = profile.habits
-    distinct, group = np.unique(kinds, return_inverse=True)
-    if not len(table):
+    if not len(table) or not len(profile.kinds):
         return np.zeros(len(kinds), np.float32)
     strengths = dict(zip(table.keys, np.maximum(table.strengths(now)[:, SEASON], 0).tolist(), strict=True))
-    values = np.zeros(len(distinct), np.float32)
-    for at, kind in enumerate(distinct.tolist()):
+    current, values = day_part(now), []
+    for kind in profile.kinds.keys:
         parts = [strengths.get(habit_key(kind, part), 0.0) for part in range(DAY_PARTS)]
-        expected = sum(parts) / DAY_PARTS
-        values[at] = np.log((parts[day_part(now)] + UNIT) / (expected + UNIT))
-    return np.asarray(values[group], np.float32)
+        values.append(math.log((parts[current] + UNIT) / (sum(parts) / DAY_PARTS + UNIT)))
+    place, known = _places(profile.kinds.key_array(), kinds)
+    return np.asarray(np.where(known, np.array(values, np.float32)[place], 0), np.float32)

@@ -1,16 +1,22 @@
 """How well R products of a list suit a shopper: the four components of the formula, or the learnt model's score.
 
-Each component is a share of the list, in [0, 1]: how the choice would fall if the component alone knew. So they can be
-mixed, and what knows nothing of a list adds nothing to its order.
+All components are in [0, 1] and relative to the list, so that none depends on how much a shop or a shopper does. Their
+constants were fitted on purchases of one public data set, with the weights of the formula left alone
+(training/LOG.md).
 """
 
 import numpy as np
 
 from core.personalization.candidates import Items
-from core.personalization.features import PLACE, FloatArray, product_features
+from core.personalization.collaborative import collaborative
+from core.personalization.contextual import contextual
+from core.personalization.features import FloatArray, product_features
+from core.personalization.known import Known
+from core.personalization.personal import personal
 from core.personalization.reranker import Reranker
 from core.personalization.score import Taste
 from core.personalization.shopper import Shopper
+from core.personalization.temporal import temporal
 
 
 def product_taste(
@@ -25,6 +31,7 @@ def product_taste(
 
 
 def product_components(table: FloatArray) -> FloatArray:
-    """`(R, F)` features of one list → `(R, 4)` components, each in [0, 1]."""
-    parts = [table[:, PLACE["own_season"]]] * 4
-    return np.clip(np.stack(parts, 1), 0, 1)
+    """`(R, F)` features of one list, R ≥ 1 → `(R, 4)` components, each in [0, 1]."""
+    known = Known(table)
+    parts = [personal(known), contextual(known), collaborative(known), temporal(known)]
+    return np.asarray(np.clip(np.stack(parts, 1), 0, 1), np.float32)

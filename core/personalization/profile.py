@@ -27,12 +27,13 @@ from core.text.normalize import normalize
 from core.text.terms import asked_terms
 
 FORMAT = 1
-PRODUCTS, BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS = 88, 20, 12, 16, 20, 20, 5, 20
+PRODUCTS, LATEST = 290, 16
+BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS = 12, 8, 12, 10, 12, 5, 8
 DAY_PARTS = 8  # four of a weekday, four of a weekend day
 
 _HEADER = struct.Struct("<BxHII")  # format, products, events, time of the last one
-_SIZES = struct.Struct("<7B")
-_TABLES = (BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS)
+_SIZES = struct.Struct("<8B")
+_TABLES = (LATEST, BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS)
 MAX_BYTES = _HEADER.size + _SIZES.size + PRODUCT_BYTES * PRODUCTS + ENTRY_BYTES * sum(_TABLES)
 
 _SEARCHED = 1.0  # weight of a completed query for its words
@@ -47,23 +48,15 @@ class Profile:
     """Empty at first."""
 
     __slots__ = (
-        "__weakref__",
-        "attributes",
-        "brands",
-        "categories",
-        "events",
-        "habits",
-        "kinds",
-        "last_at",
-        "price_levels",
-        "products",
-        "terms",
+        "__weakref__", "attributes", "brands", "categories", "events", "habits", "kinds", "last_at", "latest",
+        "price_levels", "products", "terms",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.events = 0  # that were folded
         self.last_at = 0  # time of the last one
-        self.products = ProductTable(PRODUCTS)
+        self.products = ProductTable(PRODUCTS)  # in the long run
+        self.latest = DecayedTable(LATEST)  # products in these days
         self.brands, self.categories, self.kinds = map(DecayedTable, (BRANDS, CATEGORIES, KINDS))
         self.attributes, self.terms = DecayedTable(ATTRIBUTES), DecayedTable(TERMS)
         self.price_levels = DecayedTable(PRICE_LEVELS)  # key: level + 1
@@ -96,7 +89,9 @@ class Profile:
             self.products.add(key_of(Space.PRODUCT, skipped), _SKIPPED, at)
         if not weight:
             return
-        self.products.add(key_of(Space.PRODUCT, item_id), weight, at, bought=event.action is Action.PURCHASE)
+        product = key_of(Space.PRODUCT, item_id)
+        self.products.add(product, weight, at, bought=event.action is Action.PURCHASE)
+        self.latest.add(product, weight, at)
         if facts.category:
             self.categories.add(key_of(Space.CATEGORY, facts.category), weight, at)
         if facts.brand:
@@ -135,13 +130,14 @@ class Profile:
         for size, capacity in zip(sizes, _TABLES, strict=True):
             tables.append(DecayedTable.from_bytes(rest[: ENTRY_BYTES * size], capacity))
             rest = rest[ENTRY_BYTES * size :]
-        (profile.brands, profile.categories, profile.kinds, profile.attributes, profile.terms, profile.price_levels,
-         profile.habits) = tables  # fmt: skip
+        (profile.latest, profile.brands, profile.categories, profile.kinds, profile.attributes, profile.terms,
+         profile.price_levels, profile.habits) = tables  # fmt: skip
         return profile
 
     def _tables(self) -> tuple[DecayedTable, ...]:
         return (
-            self.brands, self.categories, self.kinds, self.attributes, self.terms, self.price_levels, self.habits,
+            self.latest, self.brands, self.categories, self.kinds, self.attributes, self.terms, self.price_levels,
+            self.habits,
         )  # fmt: skip
 
 

@@ -108,8 +108,8 @@ class RecommendService:
         return self._rows(index, shopper.crowd.bought_with(key, _CANDIDATES))
 
     def _for_you(self, index: ProductIndex, shopper: Shopper) -> Found:
-        drawn = shopper.profile.products.drawn
-        strengths = drawn.strengths(shopper.now)[:, SEASON]
+        drawn = shopper.profile.products
+        strengths = drawn.strengths(shopper.now)
         best = np.argsort(-strengths, kind="stable")[:_INTERESTING]
         known = self._rows(index, zip(drawn.key_array()[best].tolist(), strengths[best].tolist(), strict=True))
         found: dict[int, float] = {}

@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from core.personalization.decayed import SEASON
 from core.personalization.features import LAYOUT
 from core.personalization.product_taste import product_taste
 from core.personalization.profile import Profile
@@ -83,8 +82,8 @@ class ProductTaste:
         known = self._near.get(shopper.profile)
         if known is not None and now - known[0] < _NEAR_SECONDS:
             return known[1]
-        drawn = shopper.profile.products.drawn
-        strengths = drawn.strengths(shopper.now)[:, SEASON]
+        drawn = shopper.profile.products
+        strengths = drawn.strengths(shopper.now)
         best = np.argsort(-strengths, kind="stable")[:_DRAWN_AT_MOST]
         best = best[strengths[best] > 0]
         near = shopper.crowd.goes_with(drawn.key_array()[best].tolist(), np.log1p(strengths[best]).tolist())

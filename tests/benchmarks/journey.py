@@ -48,6 +48,7 @@ class Search(NamedTuple):
     product: int  # number among the products
     at: int  # Unix seconds
     week: int
+    store: int  # of the purchase: only known to who says where the visit is
 
 
 @dataclass
@@ -75,7 +76,8 @@ class Journey:
             product = int(self.product[at])
             kind = int(self.kind[product])
             if kind in self.of_kind:
-                found.append(Search(int(self.household[at]), kind, product, int(self.at[at]), int(self.week[at])))
+                numbers = (self.at[at], self.week[at], self.store[at])
+                found.append(Search(int(self.household[at]), kind, product, *map(int, numbers)))
         return found
 
 
@@ -206,21 +208,25 @@ class Shop:
             self._stores[household][store] = known * 2.0 ** ((last - at) / _STORE_HALF_LIFE) + 1, at
             self._near.pop(household, None)
 
-    def features(self, search: Search) -> tuple[FloatArray, IntArray]:
-        """`(R, F)` of the candidates of a search, and their numbers `(R,)`, as the shop would rank them now."""
+    def features(self, search: Search, *, located: bool = False) -> tuple[FloatArray, IntArray]:
+        """`(R, F)` of the candidates of a search, and their numbers `(R,)`, as the shop would rank them now.
+
+        `located`: the visit says in which store it is, as a session does with its `location`.
+        """
         journey, rows = self.journey, self.journey.of_kind[search.kind]
         profile = self.profiles[search.household]
         items = Items(*(getattr(journey.items, name)[rows] for name in Items.__slots__))
         near = self._near.get(search.household)
         if near is None:
-            drawn = profile.products.drawn
-            strengths = drawn.strengths(search.at)[:, 2]
+            drawn = profile.products
+            strengths = drawn.strengths(search.at)
             best = np.argsort(-strengths, kind="stable")[:_DRAWN_AT_MOST]
             near = self.crowd.goes_with(drawn.key_array()[best].tolist(), np.log1p(strengths[best]).tolist())
             self._near[search.household] = near
         stores = self._stores[search.household]
         usual = max(stores, key=lambda one: (stores[one][0], one), default=None)
-        cohorts = () if usual is None else (cohort_key("location", str(usual)),)
+        store = search.store if located else usual
+        cohorts = () if store is None else (cohort_key("location", str(store)),)
         seen = self.crowd.seen(items.product, search.at, cohorts, near)
         return product_features(profile, items, journey.price[rows], seen, search.at), rows
 

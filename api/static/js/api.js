@@ -109,8 +109,13 @@ export function search({ query, offset, pageSize, sort, filters, interpret, requ
   return postInSession("/search", body, { signal });
 }
 
+/** Products that nobody searched for, beside `productId` if one is looked at, each with its `reason`. */
+export function recommended({ productId, count }) {
+  return postInSession("/recommendations", { max_results: count, ...(productId ? { product_id: productId } : {}) });
+}
+
 /** Tell what the shopper did. Never rejects: a lost event must not disturb the shopper. */
-export async function tell(action, { item, query, rank, requestId, additional } = {}) {
+export async function tell(action, { item, query, rank, requestId, seconds, additional } = {}) {
   try {
     const { user_id } = await openSession();
     const event = { user_id, action_type: action, event_id: randomId() };
@@ -118,6 +123,7 @@ export async function tell(action, { item, query, rank, requestId, additional } 
     if (query) event.query = query;
     if (rank) event.item_rank = rank;
     if (requestId) event.request_id = requestId;
+    if (seconds) event.duration_seconds = seconds;
     if (additional) event.additional_data = additional;
     // keepalive: the event outlives the page when the click leaves it
     await postInSession("/engagement", event, { keepalive: true });

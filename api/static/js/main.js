@@ -4,7 +4,8 @@ import { autosuggest, openSession, search, tell } from "./api.js";
 import { element } from "./dom.js";
 import { asRequest, drawFacets, noFilters } from "./facets.js";
 import { counted, milliseconds, whole } from "./format.js";
-import { openProduct } from "./product-dialog.js";
+import { leave, openProduct } from "./product-dialog.js";
+import { showShelves } from "./recommendations.js";
 import { card, explained, message, skeletons, understoodChips } from "./results.js";
 import { SearchBox } from "./search-box.js";
 
@@ -73,9 +74,11 @@ function follow() {
   at("welcome").hidden = query !== "";
   results.hidden = query === "";
   document.title = query ? `${query} – ${SHOP_NAME}` : SHOP_NAME;
+  at("recommended").hidden = true;
   if (!query) {
     loading?.abort();
     showTrending();
+    showShelves(at("recommended"), open);
     return;
   }
   const filters = noFilters();
@@ -209,7 +212,8 @@ function open(product, rank, requestId) {
   const context = { item: product.product_id, rank, requestId };
   tell("click", context);
   box.forget();
-  openProduct(at("product-dialog"), at("product-dialog-body"), product, (action) => tell(action, context));
+  const told = (action, more) => tell(action, { ...context, ...more });
+  openProduct(at("product-dialog"), at("product-dialog-body"), product, told, open);
 }
 
 /** Trending queries below the welcome; their absence is no error. */
@@ -248,6 +252,10 @@ at("home-link").addEventListener("click", (event) => {
 at("product-dialog-close").addEventListener("click", () => at("product-dialog").close());
 at("product-dialog").addEventListener("click", (event) => {
   if (event.target === event.currentTarget) event.currentTarget.close(); // the backdrop
+});
+at("product-dialog").addEventListener("close", () => {
+  leave(at("product-dialog"));
+  if (!at("welcome").hidden) showShelves(at("recommended"), open); // what was looked at shows
 });
 addEventListener("popstate", () => {
   at("product-dialog").close();

@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { picture } from "./picture.js";
+import { showShelves } from "./recommendations.js";
 import { priceTag, stars } from "./results.js";
 
 const ACTIONS = [
@@ -9,8 +10,19 @@ const ACTIONS = [
   { action: "wishlist", label: "Save for later", done: "Saved" },
 ];
 
-/** Open `dialog` for `product`; `tell(action)` records what the shopper does there. */
-export function openProduct(dialog, body, product, tell) {
+const looking = new Map(); // dialog → what tells of the product in it
+
+/** The product in `dialog` is looked at no longer. */
+export function leave(dialog) {
+  looking.get(dialog)?.();
+  looking.delete(dialog);
+}
+
+/**
+ * Open `dialog` for `product`; `tell(action, {seconds})` records what the shopper does there, and how long it was open.
+ * `onOpen` opens another product from the shelves below.
+ */
+export function openProduct(dialog, body, product, tell, onOpen) {
   const buttons = ACTIONS.map(({ action, label, done, main }) => {
     const button = element("button", { class: main ? "button button-main" : "button", type: "button" }, label);
     button.addEventListener("click", async () => {
@@ -21,6 +33,8 @@ export function openProduct(dialog, body, product, tell) {
     });
     return button;
   });
+  const opened = performance.now();
+  const shelves = element("div", { class: "shelves product-dialog-shelves", hidden: "" });
   body.replaceChildren(
     picture(product),
     element(
@@ -33,6 +47,11 @@ export function openProduct(dialog, body, product, tell) {
       product.in_stock === false ? element("p", { class: "out-of-stock" }, "Out of stock") : null,
       element("div", { class: "product-dialog-actions" }, ...buttons),
     ),
+    shelves,
   );
-  dialog.showModal();
+  showShelves(shelves, onOpen, { productId: product.product_id, count: 8 });
+  leave(dialog);
+  looking.set(dialog, () => tell("view", { seconds: Math.round((performance.now() - opened) / 100) / 10 }));
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
 }

@@ -1,0 +1,23 @@
+"""Contextual: what this visit is about, and what suits where the shopper is before it is about anything.
+
+At first it is what is popular in this list, among shoppers of the same device, location or referrer where such are
+known (a cohort's count starts from everybody's). With every event of the visit the visit itself has more of the say.
+"""
+
+import numpy as np
+
+from core.personalization.features import FloatArray
+from core.personalization.known import Known
+
+COHORT = 0.6  # share of the cohort's popularity beside these days' of everybody
+POWER = 0.5
+VISIT_HALF = 0.5  # share of the visit in a list or a kind from which on it has half of the say
+
+
+def contextual(known: Known) -> FloatArray:
+    """`(R,)` in [0, 1]."""
+    prior = COHORT * known.beside_best("cohort", POWER) + (1 - COHORT) * known.beside_best("popularity_days", POWER)
+    visit = np.minimum(known["own_visit"] + known["visit_kind"], 1)
+    most = float(visit.max())
+    say = most / (most + VISIT_HALF)
+    return np.asarray((1 - say) * prior + say * visit, np.float32)

@@ -1,0 +1,22 @@
+"""Temporal: how lately the product was taken among those that were, whether it is due, what rises, and the hour."""
+
+import numpy as np
+
+from core.personalization.features import FloatArray
+from core.personalization.known import Known
+
+RECENT, RISING, DUE, HABIT = 0.55, 0.3, 0.1, 0.05
+POWER = 0.5
+
+
+def temporal(known: Known) -> FloatArray:
+    """`(R,)` in [0, 1].
+
+    `age_relative` is log((age + 3) / (least age of the list + 3)) in days; `due` log((days since the last purchase + 1)
+    / (usual gap + 1)), or −9 where no gap is known.
+    """
+    recent = np.where(known["own_season"] > 0, np.exp(-POWER * known["age_relative"]), 0)
+    due = np.where(known["due"] > -8, np.minimum(np.exp(known["due"]), 1), 0)
+    habit = np.clip(0.5 + 0.5 * known["habit"], 0, 1) * (known["kind"] > 0)
+    rising = known.beside_best("popularity_days", POWER)
+    return np.asarray(RECENT * recent + RISING * rising + DUE * due + HABIT * habit, np.float32)
