@@ -37,7 +37,7 @@ from core.errors import CadenceError
 from database.cache import MemoryCache, shared_cache
 from database.connection import Database
 from database.identity import UserKeys
-from database.profile_cache import ChangeMarks, ProfileCache, shared_profiles
+from database.profile_cache import ProfileCache, marks_of, shared_profiles
 from database.writer import EventWriter
 
 _log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ async def _start(
         stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
     run_steadily()
 
-    profiles = ProfileCache(database, ChangeMarks(home / "profile_marks.bin"), shared_profiles(settings))
+    profiles = ProfileCache(database, marks_of(settings), shared_profiles(settings))
     stack.push_async_callback(profiles.close)
     writer = EventWriter(database, folded=profiles.changed)
     writer.start()

@@ -346,4 +346,5 @@ class SearchReply:
     understood: tuple[UnderstoodPart, ...] = ()
     redirect: str | None = None  # where the shop would rather send who searches for this
     personalized: bool = False  # taste had a say in the order
+    arm: str = "default"  # what ranked it: `formula` or `learned` where it is personalized
     did_you_mean: str | None = None  # another spelling that finds more, not searched by itself

@@ -199,6 +199,11 @@ class ProfileCache:
             self._entries.popitem(last=False)
 
 
+def marks_of(settings: Settings) -> ChangeMarks:
+    """Of the shop's home."""
+    return ChangeMarks(settings.storage.cadence_home / "profile_marks.bin")
+
+
 def shared_profiles(settings: Settings) -> SharedProfiles | None:
     """The profiles that all workers share, where REDIS_URL is set."""
     if settings.storage.redis_url:

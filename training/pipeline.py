@@ -51,6 +51,7 @@ from training.generation.run import GeneratedQuery, GenerationPlan, run_generati
 from training.plots import plot_curve
 from training.progress import Steps
 from training.ranking.publish import carry_over
+from training.reranking.publish import carry_over as carry_over_reranker
 from training.shop_data import ShopData
 from training.train_language_model import TrainedModel, plan_from, train
 from training.word_vectors import word_vectors
@@ -121,7 +122,9 @@ class Pipeline:
                 np.save(prepared / "product_categories.npy", clustering.labels)
                 serving = artifacts.current_version(self._home / "artifacts")
                 if serving:
-                    carry_over(self._home / "artifacts" / serving, prepared, _titles(data), title_vectors)
+                    previous = self._home / "artifacts" / serving
+                    carry_over(previous, prepared, _titles(data), title_vectors)
+                    carry_over_reranker(previous, prepared)
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
         blend = self._fit_blend(prepared, data, encoder)

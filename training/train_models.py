@@ -23,6 +23,7 @@ from database.connection import Database
 from database.identity import UserKeys
 from training.import_data import Importer, InputFiles
 from training.progress import Steps
+from training.rebuild_profiles import with_imported_events
 from training.shop_data import FILES, read_shop, wanted_version
 from training.versions import other_preset, published
 
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     steps = Steps()
     try:
         asyncio.run(_train(options, steps))
+        asyncio.run(with_imported_events(Settings(), steps))
     except (CadenceError, ValueError) as error:
         steps.console.print(f"✗ {error}", style="red", markup=False)
         return 1

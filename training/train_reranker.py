@@ -17,12 +17,15 @@ from sqlalchemy import Connection
 
 from config.settings import Settings
 from core import artifacts
-from core.errors import CadenceError
+from core.errors import ArtifactError, CadenceError
+from core.personalization.features import FEATURES
+from core.personalization.reranker import has_reranker, load_reranker
 from core.personalization.score import Formula
+from core.services.bundle import RERANKING
 from database.connection import Database
 from database.repositories.taste_lists import TasteLog
 from training.progress import Steps
-from training.reranking.learn import LEAST_LISTS, learn
+from training.reranking.learn import LEAST_LISTS, Final, learn
 from training.reranking.lists import TasteTable, packed
 from training.reranking.publish import publish_reranker
 
@@ -60,7 +63,7 @@ def _train(options: argparse.Namespace, steps: Steps) -> int:
     chosen = settings.personalization
     formula = Formula(chosen.personalization_weights, chosen.personalization_reach, chosen.personalization_depth)
     with steps.step("Learning") as update:
-        learnt = learn(table, formula, options.seed, update, options.min_lists)
+        learnt = learn(table, formula, options.seed, update, options.min_lists, _previous(version))
     for name, figure in learnt.figures.items():
         steps.say(f"{name}: {figure:.4f}" if figure != int(figure) else f"{name}: {figure:,.0f}")
     if not learnt.pays and not options.force:
@@ -71,6 +74,15 @@ def _train(options: argparse.Namespace, steps: Steps) -> int:
         name = publish_reranker(settings.storage.cadence_home, version, learnt, facts)
     steps.say(f"version {name}; a running service follows by itself")
     return 0
+
+
+def _previous(version: artifacts.ArtifactFolder) -> Final | None:
+    """What the reranker that is served says; None without one that this program can use."""
+    folder = version.path / RERANKING
+    try:
+        return load_reranker(folder, FEATURES).final if has_reranker(folder) else None
+    except ArtifactError:
+        return None
 
 
 async def _from_database(settings: Settings) -> tuple[TasteTable, int]:

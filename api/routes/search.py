@@ -110,6 +110,7 @@ def _log_list(
                 for rank, hit in enumerate(reply.hits, 1)
             ),
             artifact_version=version,
+            arm=reply.arm,
             created_at=datetime.now(UTC),
         )
     )

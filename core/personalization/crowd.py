@@ -21,10 +21,11 @@ from core.personalization.keys import KeyArray
 
 FloatArray = npt.NDArray[np.float32]
 
-LATEST = 20  # products of a shopper that go with the next one
+LATEST = 30  # products of a shopper that go with the next one
 _SHOPPERS = 100_000  # whose latest products are remembered
-_NEIGHBOURS = 50  # kept for a product, once it has twice as many
+_NEIGHBOURS = 60  # kept for a product, once it has four times as many
 _SHRINK = 5.0
+_BITS = 2**26  # of the filter: 8 MB
 _RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]])
 _FIRST = 1_024  # places of an empty table
 
@@ -121,7 +122,7 @@ class GoesWith:
     def _count(self, key: int, other: int) -> None:
         counts = self._joint.setdefault(key, {})
         counts[other] = counts.get(other, 0.0) + 1
-        if len(counts) > 2 * _NEIGHBOURS:
+        if len(counts) > 4 * _NEIGHBOURS:
             best = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_NEIGHBOURS]
             self._joint[key] = dict(best)
 
@@ -130,11 +131,13 @@ class GoesWith:
 class Seen:
     """What the crowd says of R products.
 
-    `popularity` `(R, 2)` for `DAYS` and `SEASON`; `cohort` `(R,)`, in the season, among shoppers of the same cohorts;
+    `popularity` `(R, 2)` for `DAYS` and `SEASON`; `first` `(R, 2)` the same of who had nothing to do with it before;
+    `cohort` `(R,)`, in the season, among shoppers of the same cohorts;
     `goes_with` `(R,)`: how well each goes with what the shopper is drawn to.
     """
 
     popularity: FloatArray
+    first: FloatArray
     cohort: FloatArray
     goes_with: FloatArray
 
@@ -144,7 +147,8 @@ class Crowd:
 
     def __init__(self) -> None:
         self.events = 0
-        self._popularity = FadingCounts()  # by product
+        self._popularity, self._first = FadingCounts(), FadingCounts()  # by product
+        self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
         self._cohorts = FadingCounts()  # by cohort and product
         self._viewed, self._bought = GoesWith(), GoesWith()
         self._latest: OrderedDict[int, tuple[list[int], list[int]]] = OrderedDict()  # shopper → viewed, bought
@@ -157,6 +161,8 @@ class Crowd:
         with self._lock:
             self.events += 1
             self._popularity.add(product, weight, at)
+            if weight > 0 and self._is_first(shopper, product):
+                self._first.add(product, weight, at)
             for cohort in cohorts:
                 self._cohorts.add(cohort << 32 | product, weight, at)
             if weight > 0:
@@ -173,12 +179,12 @@ class Crowd:
         """What is known of `products` `(R,)` at Unix time `now`, beside what `goes_with` gave."""
         keys = products.tolist()
         with self._lock:
-            popularity = self._popularity.of(keys, now)
+            popularity, first = self._popularity.of(keys, now), self._first.of(keys, now)
             cohort = np.zeros(len(keys), np.float32)
             for one in cohorts:
                 cohort += self._cohorts.of([one << 32 | key for key in keys], now)[:, 1]
         near = goes_with or {}
-        return Seen(popularity, cohort, np.fromiter((near.get(key, 0.0) for key in keys), np.float32))
+        return Seen(popularity, first, cohort, np.fromiter((near.get(key, 0.0) for key in keys), np.float32))
 
     def bought_with(self, product: int, count: int) -> list[tuple[int, float]]:
         """Products that the same shoppers buy, with similarities in [0, 1], the nearest first."""
@@ -199,6 +205,14 @@ class Crowd:
         """Products more popular these days than the season makes one expect, the most surprising first."""
         with self._lock:
             return self._popularity.rising(count, now)
+
+    def _is_first(self, shopper: int, product: int) -> bool:
+        """Whether the two meet for the first time; among 5 million that met, one in a dozen is taken for known."""
+        bit = hash((shopper, product)) % _BITS
+        mask = 1 << (bit & 7)
+        first = not self._known[bit >> 3] & mask
+        self._known[bit >> 3] |= mask
+        return first
 
     def _follow(self, shopper: int, product: int, bought: bool) -> None:
         viewed, purchased = self._latest.setdefault(shopper, ([], []))

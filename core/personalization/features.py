@@ -34,8 +34,8 @@ FEATURES = (
     "list_size", "list_strength", "list_purchases", "list_variety", "list_known", "list_top", "list_age",
     "brand_in_list", "attributes_in_list", "brand", "category", "kind", "visit_kind", "attributes", "price_level",
     "price_level_distance", "price", "price_distance",
-    "popularity", "popularity_days", "popularity_place", "popularity_rank", "trend", "cohort", "cohort_known",
-    "goes_with", "goes_with_rank", "habit",
+    "popularity", "popularity_days", "first", "first_days", "popularity_place", "popularity_rank", "trend",
+    "cohort", "cohort_known", "goes_with", "goes_with_rank", "habit",
 )  # fmt: skip
 LAYOUT = float(crc32(" ".join(FEATURES).encode()) % 1_000_000)  # stands before logged values: which features they are
 PLACE: Mapping[str, int] = {name: at for at, name in enumerate(FEATURES)}
@@ -108,6 +108,8 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     shares = [_share(seen.popularity[:, column]) for column in (1, 0)]
     put("popularity", np.log(shares[0] * size + RARE))
     put("popularity_days", np.log(shares[1] * size + RARE))
+    put("first", np.log(_share(seen.first[:, 1]) * size + RARE))
+    put("first_days", np.log(_share(seen.first[:, 0]) * size + RARE))
     place = rank_of(seen.popularity[:, 1])
     put("popularity_place", place / size)
     put("popularity_rank", 1 / (1 + place))

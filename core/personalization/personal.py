@@ -11,7 +11,7 @@ SATURATED, SHARE, DAYS, ALIKE = 0.4, 0.4, 0.05, 0.15
 
 
 def personal(known: Known) -> FloatArray:
-    """`(R,)` in [0, 1]: `NEUTRAL` for a product of which the profile knows nothing, less for one that was turned down."""
+    """`(R,)` in [0, 1]: `NEUTRAL` for one of which the profile knows nothing, less for one that was turned down."""
     strength = known.strength()
     alike = np.maximum(
         known["brand_in_list"],

@@ -176,6 +176,7 @@ class SearchService:
             redirect=rules.redirect,
             did_you_mean=read.spelled.suggestion,
             personalized=taste is not None,
+            arm=taste.arm if taste is not None else "default",
         )
         shown = ShownOrder(asked, index.ids, order, _scores_of(scores, order), reply)
         if query.request_id is not None and len(order) > query.limit:

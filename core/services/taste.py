@@ -23,7 +23,7 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 
 _NEAR_SECONDS = 60.0  # that what goes with a profile's products is kept: the crowd moves on slowly
-_DRAWN_AT_MOST = 30  # products of a profile that lead to others
+_DRAWN_AT_MOST = 60  # products of a profile that lead to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class ListTaste:
     at: npt.NDArray[np.intp]
     taste: Taste
     shopper: Shopper
+    arm: str  # `formula`, or `learned`
 
     def explained(self, at: int) -> Mapping[str, float]:
         """The components and weights of the product at one position, if it has any."""
@@ -60,7 +61,7 @@ class ProductTaste:
     def of(self, index: ProductIndex, rows: IntArray, shopper: Shopper) -> Taste:
         """What taste says of the products of `rows` `(R,)`, as one list."""
         items = self.facts.items(index, rows)
-        model = self._model if shopper.learned else None
+        model = self._model if self.ranked_by_model(shopper) else None
         return product_taste(shopper, items, index.columns.price[rows], self.goes_with(shopper), model)
 
     def in_list(
@@ -74,7 +75,10 @@ class ProductTaste:
         if len(at) > depth:
             raw = scores.raw[at]
             at = np.sort(at[np.argpartition(-raw, depth - 1)[:depth]])
-        return ListTaste(at, self.of(index, scores.rows[at], shopper), shopper) if len(at) else None
+        if not len(at):
+            return None
+        arm = "learned" if self.ranked_by_model(shopper) else "formula"
+        return ListTaste(at, self.of(index, scores.rows[at], shopper), shopper, arm)
 
     def goes_with(self, shopper: Shopper) -> dict[int, float]:
         """By product: how well it goes with what the shopper is drawn to most."""

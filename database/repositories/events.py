@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Action, Engagement, EventFacts, PreviousQuery
@@ -98,6 +98,22 @@ def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str
         rows = connection.execute(select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(some)))
         found.update((row.event_id, row.digest) for row in rows)
     return found
+
+
+def events_without_facts(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """`(event id, product id)` of events with a product of which nobody has looked what is known."""
+    found = connection.execute(
+        select(events.c.event_id, events.c.item_id)
+        .where(events.c.facts.is_(None), events.c.item_id.is_not(None))
+        .limit(limit)
+    )
+    return [(event_id, item_id) for event_id, item_id in found]
+
+
+def set_facts(connection: Connection, known: Mapping[str, EventFacts]) -> None:
+    """Stores what is known of the products of these events, by event id."""
+    statement = update(events).where(events.c.event_id == bindparam("id")).values(facts=bindparam("known"))
+    connection.execute(statement, [{"id": one, "known": plain_facts(facts)} for one, facts in known.items()])
 
 
 def find_previous_queries(

@@ -106,6 +106,13 @@ def refold(connection: Connection, owner: str, now: datetime) -> StoredProfile |
     return StoredProfile(owner, stored["version"], stored["profile"])
 
 
+def compare(connection: Connection, owner: str) -> bool:
+    """Whether what is stored for `owner` is what its log gives."""
+    stored = find_profile(connection, owner)
+    profile, _, _ = _refolded(connection, owner, None, _START)
+    return stored is None if not profile.events else stored is not None and stored.profile == profile.to_bytes()
+
+
 def owners(connection: Connection) -> list[str]:
     """Everybody who may have a profile, in a fixed order."""
     users = select(events.c.user_key).where(events.c.user_key.is_not(None)).distinct()

@@ -37,7 +37,7 @@ CANDIDATE_WEEKS, FEWEST = 40, 5
 _NO_SHELF = ("FUEL", "COUPON", "MISCELLANEOUS", "CNTRL/STORE SUP", "GM MERCH EXP", "MISC. TRANS.", "CHARITABLE CONT")
 _PRICE_LEVELS = 5
 _STORE_HALF_LIFE = 84 * DAY
-_DRAWN_AT_MOST = 30
+_DRAWN_AT_MOST = 60
 
 
 class Search(NamedTuple):
@@ -201,9 +201,7 @@ class Shop:
                     facts=journey.facts[product],
                 )
             )
-            self.crowd.add(
-                household, self._keys[product], 10.0, at, bought=True, cohorts=(cohort_key("location", str(store)),)
-            )
+            self.crowd.add(household, self._keys[product], 10.0, at, cohorts=(cohort_key("location", str(store)),))
             known, last = self._stores[household].get(store, (0.0, at))
             self._stores[household][store] = known * 2.0 ** ((last - at) / _STORE_HALF_LIFE) + 1, at
             self._near.pop(household, None)

@@ -12,13 +12,13 @@ from training.reranking.lists import TasteTable, packed
 def bad(features: FloatArray) -> FloatArray:
     """What shoppers hardly care for, and prices that do not suit: in [0, 1]."""
     own, distance = features[:, PLACE["own_season"]], features[:, PLACE["price_distance"]]
-    return np.clip(0.7 * own + 0.3 * distance, 0, 1)
+    return np.asarray(np.clip(0.7 * own + 0.3 * distance, 0, 1), np.float32)
 
 
 def good(features: FloatArray) -> FloatArray:
     """About what shoppers care for."""
     own, brand, distance = (features[:, PLACE[name]] for name in ("own_season", "brand", "price_distance"))
-    return np.clip(0.4 + 0.35 * own + 0.9 * brand - 0.25 * distance, 0, 1)
+    return np.asarray(np.clip(0.4 + 0.35 * own + 0.9 * brand - 0.25 * distance, 0, 1), np.float32)
 
 
 def table_of(lists: SimulatedLists, clicks: Clicks) -> TasteTable:

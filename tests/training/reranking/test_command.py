@@ -77,6 +77,11 @@ def test_lists_become_a_version_with_a_reranker(
     final = bundle.reranker.final(np.random.default_rng(0).random((30, len(FEATURES))).astype(np.float32))
     assert final.min() == 0 and final.max() == 1
 
+    assert train_reranker.main(["--home", str(home), "--seed", "5", "--force"]) == 0  # beside the one that is there
+    again = artifacts.open_current(home / "artifacts")
+    assert again.version != after.version and again.manifest["reranker"]["seed"] == 5
+    assert set(again.manifest["files"]) == set(after.manifest["files"])
+
     later = tmp_path / "later"
     assert carry_over(after.path, later)
     for name in ("reranker.txt", "reranker.json"):

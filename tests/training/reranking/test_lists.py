@@ -1,13 +1,15 @@
 """The lists, from the log to the rows that are learnt from: by hand where they are few, by known truth where many."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 
 from core.domain import Action, Engagement
 from core.personalization.features import FEATURES, LAYOUT
-from data_generation.click_simulator import ClickModel, draw_lists, make_world, simulate_clicks
+from data_generation.click_simulator import ClickModel, FloatArray, draw_lists, make_world, simulate_clicks
 from database.connection import Database
 from database.repositories.events import insert_new
 from database.repositories.lists import ListLog, ShownItem, insert_lists, items_text
@@ -33,7 +35,7 @@ def one_list(liked: list[float], first_rank: int = 1, shopper: str = "s") -> Tas
     features = np.arange(size * len(FEATURES), dtype=np.float32).reshape(size, -1)
     ranks = np.arange(first_rank, first_rank + size, dtype=np.int32)
     return TasteList(
-        "r", "q", shopper, "default", tuple("abcdefgh"[:size]), ranks, 1 / ranks.astype(np.float32),
+        "r", "q", shopper, "default", tuple("abcdefgh"[:size]), ranks, (1 / ranks).astype(np.float32),
         np.array(liked, np.float32), features,
     )  # fmt: skip
 
@@ -62,8 +64,8 @@ async def test_the_log_gives_lists_with_what_followed(database: Database) -> Non
     ]
     await database.commit(lambda connection: insert_new(connection, events, NOW))
 
-    def read(connection: object, at_most: int = 100) -> tuple[list[TasteList], int]:
-        log = TasteLog(connection, at_most)  # type: ignore[arg-type]
+    def read(connection: Connection, at_most: int = 100) -> tuple[list[TasteList], int]:
+        log = TasteLog(connection, at_most)
         return list(log), log.other_layout
 
     (first, second), other_layout = await database.read(read)
@@ -111,15 +113,15 @@ def test_no_shopper_is_on_both_sides_of_a_split() -> None:
 
 @pytest.mark.parametrize("final", [bad, good])
 @pytest.mark.parametrize("eta", [0.6, 1.0])
-def test_how_far_down_shoppers_look_is_found(final: "type[bad] | type[good]", eta: float) -> None:  # type: ignore[valid-type]
+def test_how_far_down_shoppers_look_is_found(final: Callable[[FloatArray], FloatArray], eta: float) -> None:
     lists = draw_lists(make_world(10), 6_000, 11, final, reach=0.3)
     model = ClickModel(eta)
     table = table_of(lists, simulate_clicks(lists.appeal, model, 12))
     found = examination(table, of_each(table, final))
     true = model.seen(np.arange(1, 21))
     assert found[0] == 1
-    assert np.abs(found[:20] - true).mean() < 0.07
-    assert found[9] / true[9] == pytest.approx(1, abs=0.5)
+    assert np.abs(found[:20] - true).mean() < 0.06
+    assert 0.6 < found[9] / true[9] < 1.6
 
 
 def test_nothing_shown_is_an_error() -> None:
