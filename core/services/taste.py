@@ -64,6 +64,10 @@ class ProductTaste:
         model = self._model if self.ranked_by_model(shopper) else None
         return product_taste(shopper, items, index.columns.price[rows], self.goes_with(shopper), model)
 
+    def ranked_by_model(self, shopper: Shopper) -> bool:
+        """Whether the learnt model has the say."""
+        return shopper.learned and self._model is not None
+
     def in_list(
         self, index: ProductIndex, scores: Scores, kept: BoolArray, shopper: Shopper | None
     ) -> ListTaste | None:

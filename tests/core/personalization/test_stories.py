@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from core.domain import Action, EventFacts
 from core.personalization.crowd import cohort_key
-from tests.core.personalization.small_world import START, Story, buys, crowd_of
+from tests.core.personalization.events import START
+from tests.core.personalization.small_world import Story, buys, crowd_of
 
 NOW = timedelta()
 MINUTE, DAY, WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(days=7)
