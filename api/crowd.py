@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import PersonalizationSettings
 from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.crowd import Crowd, cohort_key
-from core.personalization.keys import Space, key_of
+from core.personalization.keys import NO_KEY, Space, key_of
 from database.connection import Database
 from database.repositories.live_searches import OVERLAP
 from database.repositories.product_events import ProductEvent, latest_product_events, product_events_received
@@ -68,7 +68,7 @@ class CrowdFollower:
         self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
 
     def _add(self, event: ProductEvent) -> None:
-        action = Action(event.action)
+        action, kind = Action(event.action), (event.facts or {}).get("kind")
         self.crowd.add(
             hash(event.shopper),
             key_of(Space.PRODUCT, event.item_id),
@@ -76,6 +76,7 @@ class CrowdFollower:
             event.at.timestamp(),
             bought=action is Action.PURCHASE,
             cohorts=cohorts_of(event.device, event.location, event.referrer) if self._settings.cohort_priors else (),
+            kind=key_of(Space.KIND, kind) if kind else NO_KEY,
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.personalization.decayed import DAYS, HALF_LIVES, SEASON
-from core.personalization.keys import KeyArray
+from core.personalization.keys import NO_KEY, KeyArray
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -149,15 +149,26 @@ class Crowd:
         self.events = 0
         self._popularity, self._first = FadingCounts(), FadingCounts()  # by product
         self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
-        self._cohorts = FadingCounts()  # by cohort and product
+        self._cohorts, self._kinds = FadingCounts(), FadingCounts()  # by cohort and product, or pseudo-category
         self._viewed, self._bought = GoesWith(), GoesWith()
         self._latest: OrderedDict[int, tuple[list[int], list[int]]] = OrderedDict()  # shopper → viewed, bought
         self._lock = threading.Lock()
 
     def add(
-        self, shopper: int, product: int, weight: float, at: float, *, bought: bool = False, cohorts: Iterable[int] = ()
+        self,
+        shopper: int,
+        product: int,
+        weight: float,
+        at: float,
+        *,
+        bought: bool = False,
+        cohorts: Iterable[int] = (),
+        kind: int = NO_KEY,
     ) -> None:
-        """`shopper` (a number without meaning) did something of this weight with `product`, as part of `cohorts`."""
+        """`shopper` (a number without meaning) did something of this weight with `product`, as part of `cohorts`.
+
+        `kind`: the product's pseudo-category.
+        """
         with self._lock:
             self.events += 1
             self._popularity.add(product, weight, at)
@@ -165,6 +176,8 @@ class Crowd:
                 self._first.add(product, weight, at)
             for cohort in cohorts:
                 self._cohorts.add(cohort << 32 | product, weight, at)
+                if kind != NO_KEY:
+                    self._kinds.add(cohort << 32 | kind, weight, at)
             if weight > 0:
                 self._follow(shopper, product, bought)
 
@@ -185,6 +198,14 @@ class Crowd:
                 cohort += self._cohorts.of([one << 32 | key for key in keys], now)[:, 1]
         near = goes_with or {}
         return Seen(popularity, first, cohort, np.fromiter((near.get(key, 0.0) for key in keys), np.float32))
+
+    def kinds_of(self, cohorts: Sequence[int], kinds: Sequence[int], now: float) -> FloatArray:
+        """`(N,)`: how popular these pseudo-categories are among shoppers of these cohorts, in the season."""
+        liked = np.zeros(len(kinds), np.float32)
+        with self._lock:
+            for cohort in cohorts:
+                liked += self._kinds.of([cohort << 32 | kind for kind in kinds], now)[:, 1]
+        return liked
 
     def bought_with(self, product: int, count: int) -> list[tuple[int, float]]:
         """Products that the same shoppers buy, with similarities in [0, 1], the nearest first."""

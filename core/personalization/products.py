@@ -5,7 +5,7 @@ each household of a grocer, own purchases beside popularity have an MRR of .451,
 (training/LOG.md). What a shopper does in these days is in a table of its own (`Profile.latest`).
 
 A strength is kept as of its time, which is that of the last purchase, or of the last event where there was none: what
-is only looked at again moves the strength, not the time. Times are in units of three hours, strengths in steps of 5 %,
+is only looked at again moves the strength, not the time. Times are in units of six hours, strengths in steps of 5 %,
 gaps of 4 %; each is rounded after every event, so that a table that was written goes on as one that was not.
 """
 
@@ -25,8 +25,8 @@ from core.personalization.decayed import (
 from core.personalization.keys import KeyArray
 
 PRODUCT_BYTES = 9
-EPOCH = 1_577_836_800  # 1 January 2020
-TICK = 10_800  # seconds
+EPOCH = 946_684_800  # 1 January 2000; earlier times count as this one
+TICK = 21_600  # seconds
 _GAP_SHARE = 0.3  # that the newest gap has in the mean one
 _STEPS = 18.0  # of a gap, to each doubling
 _SHORTEST_GAP = 6 * 3_600.0  # seconds: what comes sooner is the same purchase

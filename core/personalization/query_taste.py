@@ -37,23 +37,29 @@ def query_components(
     """
     profile, now = shopper.profile, shopper.now
     terms, brands = _by_key(profile.terms, now), _by_key(profile.brands, now)
-    by_kind = _by_key(profile.kinds, now)
-    keys = [key_of(Space.KIND, kind) if kind else NO_KEY for kind in kinds]
-    cohort = shopper.crowd.seen(np.array(keys, np.uint32), now, shopper.cohorts).cohort
-    rows = np.zeros((len(texts), 4), np.float32)
-    habits = _by_key(profile.habits, now)
-    part = day_part(now)
-    for at, (text, kind) in enumerate(zip(texts, keys, strict=True)):
-        said = _said_by(text, typed_words, terms, brands)
-        drawn = by_kind.get(kind, _NOTHING)
-        for column, (words, whole, half) in enumerate(zip(said[::-1], drawn[::-1], _HALF[::-1], strict=True)):
-            rows[at, column] = _TERMS_SHARE * _grown(words, half) + (1 - _TERMS_SHARE) * _grown(whole, half)
-        if drawn[1] > 0:
-            rows[at, 3] = min(1.0, max(0.0, habits.get(habit_key(kind, part), _NOTHING)[1]) / drawn[1])
-    most = float(cohort.max(initial=0))
-    if most > 0:
-        rows[:, 2] = np.maximum(cohort, 0) / most
-    return rows
+    by_kind, habits, part = _by_key(profile.kinds, now), _by_key(profile.habits, now), day_part(now)
+    keys = [_kind_key(kind) if kind else NO_KEY for kind in kinds]
+    of_kind = {kind: _of_kind(kind, by_kind, habits, part) for kind in set(keys)}
+    visit_half, season_half = _HALF
+    rows = []
+    for text, kind in zip(texts, keys, strict=True):
+        visit, season = _said_by(text, typed_words, terms, brands)
+        kind_visit, kind_season, habit = of_kind[kind]
+        personal = _TERMS_SHARE * _grown(season, season_half) + (1 - _TERMS_SHARE) * kind_season
+        contextual = _TERMS_SHARE * _grown(visit, visit_half) + (1 - _TERMS_SHARE) * kind_visit
+        rows.append((personal, contextual, 0.0, habit))
+    table = np.array(rows, np.float32).reshape(-1, 4)
+    if shopper.cohorts:
+        liked = np.maximum(shopper.crowd.kinds_of(shopper.cohorts, keys, now), 0)
+        table[:, 2] = liked / max(float(liked.max(initial=0)), 1e-9)
+    return table
+
+
+def _of_kind(kind: int, by_kind: _Strengths, habits: _Strengths, part: int) -> tuple[float, float, float]:
+    """How far its strengths go, in this visit and in the season, and what share of it falls on this part of the day."""
+    visit, season = by_kind.get(kind, _NOTHING)
+    habit = max(0.0, habits.get(habit_key(kind, part), _NOTHING)[1]) / season if season > 0 else 0.0
+    return _grown(visit, _HALF[0]), _grown(season, _HALF[1]), min(habit, 1.0)
 
 
 def _by_key(table: DecayedTable, now: float) -> _Strengths:
@@ -65,12 +71,23 @@ def _by_key(table: DecayedTable, now: float) -> _Strengths:
 def _said_by(text: str, typed_words: int, terms: _Strengths, brands: _Strengths) -> tuple[float, float]:
     """The mean strength of the words beyond the typed ones, in this visit and in the season; at least a brand's."""
     keys, brand_keys = _keys(text, typed_words)
-    found = [terms.get(key, _NOTHING) for key in keys]
-    visit, season = (sum(one[at] for one in found) / max(1, len(found)) for at in (0, 1))
+    visit = season = 0.0
+    for key in keys:
+        if key in terms:
+            found = terms[key]
+            visit += found[0]
+            season += found[1]
+    if visit or season:
+        visit, season = visit / len(keys), season / len(keys)
     for key in brand_keys:
         if key in brands:
             visit, season = max(visit, brands[key][0]), max(season, brands[key][1])
     return visit, season
+
+
+@lru_cache(maxsize=10_000)
+def _kind_key(kind: str) -> int:
+    return key_of(Space.KIND, kind)
 
 
 @lru_cache(maxsize=100_000)

@@ -1,6 +1,6 @@
 """What shoppers did with products, as the crowd learns it: everything at the start, then what came in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ class ProductEvent:
     shopper: str
     at: datetime
     received_at: datetime
+    facts: Mapping[str, Any] | None
     device: str | None
     location: str | None
     referrer: str | None
@@ -39,6 +40,7 @@ _events = (
         func.coalesce(events.c.user_key, events.c.session_id, events.c.event_id),
         events.c.occurred_at,
         events.c.received_at,
+        events.c.facts,
         sessions.c.device,
         sessions.c.location,
         sessions.c.referrer,

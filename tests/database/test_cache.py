@@ -1,9 +1,6 @@
 """The two caches: one suite of behaviour for both, and what each does alone."""
 
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ from redis.asyncio import Redis
 from config.settings import Settings, StorageSettings
 from core.ports import CandidateCache
 from database.cache import RETRY_SECONDS, MemoryCache, RedisCache, shared_cache
-from tests.conftest import in_ci
 
 pytestmark = pytest.mark.anyio
 Cache = MemoryCache[bytes] | RedisCache
@@ -30,31 +26,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A private Redis server on a socket in a folder of its own."""
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "redis-server is not installed (Debian: `apt install redis-server`, macOS: `brew install redis`)"
-        if in_ci():
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with tempfile.TemporaryDirectory() as folder:
-        socket = Path(folder) / "redis.sock"
-        server = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert server.stdout is not None
-            assert any("eady to accept connections" in line for line in server.stdout)
-            yield f"unix://{socket}"
-        finally:
-            server.terminate()
-            server.communicate()
 
 
 class CacheBehaviour:

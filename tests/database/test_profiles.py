@@ -1,6 +1,7 @@
 """At every commit a profile is the fold of its log: late events, guests who sign in and rebuilding included."""
 
 import random
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from core.domain import Action, Engagement, EventFacts
 from core.personalization.profile import Profile, folded
 from database.connection import Database
 from database.models import profiles
-from database.profile_cache import ChangeMarks, ProfileCache
+from database.profile_cache import ChangeMarks, ProfileCache, SharedProfiles
 from database.repositories.profiles import find_profile, merge, owner_of, owners, refold
 from database.writer import EventWriter
 from tests.core.personalization.events import START, event
@@ -150,3 +151,56 @@ async def test_what_is_stored_is_what_is_read(database: Database, writer: EventW
     await writer.append_many(history(3))
     rows = await database.read(lambda connection: connection.execute(select(profiles)).all())
     assert [(row.owner, row.version, Profile.from_bytes(row.profile).events) for row in rows] == [("s:s1", 1, 3)]
+
+
+@pytest.fixture
+async def hosts(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[ProfileCache, ProfileCache]]:
+    """Two workers that share a Redis server and the database, but no file."""
+    caches = [
+        ProfileCache(database, ChangeMarks(tmp_path / name), SharedProfiles(redis_url, 1.0)) for name in ("one", "two")
+    ]
+    yield caches[0], caches[1]
+    for cache in caches:
+        await cache.close()
+
+
+async def test_workers_of_two_hosts_see_each_others_changes_through_redis(
+    database: Database, hosts: tuple[ProfileCache, ProfileCache]
+) -> None:
+    one, other = hosts
+    owner = f"s:{uuid.uuid4()}"
+    seen = replace(event(1), session_id=owner.removeprefix("s:"))
+    writer = EventWriter(database, folded=one.changed)
+    writer.start()
+    assert (await other.get(owner))[0].events == 0
+    await writer.append(seen)
+    for cache in (one, other):
+        profile, version = await cache.get(owner)
+        assert (profile.to_bytes(), version) == (folded([seen]).to_bytes(), 1)
+    await one.merged(owner)
+    await database.commit(lambda connection: connection.execute(profiles.delete()))
+    assert (await other.get(owner))[0].events == 0
+    await writer.close()
+
+
+async def test_a_later_version_in_redis_is_not_replaced_by_an_earlier_one(redis_url: str) -> None:
+    shared, owner = SharedProfiles(redis_url, 1.0), f"u:{uuid.uuid4()}"
+    await shared.put(owner, 10, b"later")
+    await shared.put(owner, 9, b"earlier")
+    assert await shared.get(owner) == (10, b"later")
+    await shared.put(owner, 11, b"latest")
+    assert await shared.get(owner) == (11, b"latest")
+    await shared.close()
+
+
+async def test_without_its_redis_a_worker_reads_the_database(
+    database: Database, writer: EventWriter, tmp_path: Path
+) -> None:
+    shared = SharedProfiles("unix:///nowhere/redis.sock", 0.1)
+    cache = ProfileCache(database, ChangeMarks(tmp_path / "marks"), shared)
+    await writer.append(event(1))
+    assert (await cache.get("s:s1"))[0].events == 1
+    assert shared.failures == 1  # and is left alone for a while
+    await cache.get("s:s1")
+    assert shared.failures == 1
+    await cache.close()
