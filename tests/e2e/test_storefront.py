@@ -22,7 +22,7 @@ def suggestions(page: Page) -> Locator:
 
 
 def cards(page: Page) -> Locator:
-    return page.locator(".card:not(.skeleton)")
+    return page.locator("#grid .card:not(.skeleton)")
 
 
 def open_page(page: Page, server: Server, path: str = "/") -> None:

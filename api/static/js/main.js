@@ -75,10 +75,11 @@ function follow() {
   results.hidden = query === "";
   document.title = query ? `${query} – ${SHOP_NAME}` : SHOP_NAME;
   at("recommended").hidden = true;
+  at("recommended").replaceChildren();
   if (!query) {
     loading?.abort();
     showTrending();
-    showShelves(at("recommended"), open);
+    showRecommended();
     return;
   }
   const filters = noFilters();
@@ -216,6 +217,11 @@ function open(product, rank, requestId) {
   openProduct(at("product-dialog"), at("product-dialog-body"), product, told, open);
 }
 
+/** Shelves on the first page, as long as that is shown. */
+function showRecommended() {
+  showShelves(at("recommended"), open, { still: () => !at("welcome").hidden });
+}
+
 /** Trending queries below the welcome; their absence is no error. */
 async function showTrending() {
   try {
@@ -255,7 +261,7 @@ at("product-dialog").addEventListener("click", (event) => {
 });
 at("product-dialog").addEventListener("close", () => {
   leave(at("product-dialog"));
-  if (!at("welcome").hidden) showShelves(at("recommended"), open); // what was looked at shows
+  if (!at("welcome").hidden) showRecommended(); // what was looked at shows
 });
 addEventListener("popstate", () => {
   at("product-dialog").close();

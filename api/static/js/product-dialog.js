@@ -49,7 +49,7 @@ export function openProduct(dialog, body, product, tell, onOpen) {
     ),
     shelves,
   );
-  showShelves(shelves, onOpen, { productId: product.product_id, count: 8 });
+  showShelves(shelves, onOpen, { productId: product.product_id, count: 8, still: () => shelves.isConnected });
   leave(dialog);
   looking.set(dialog, () => tell("view", { seconds: Math.round((performance.now() - opened) / 100) / 10 }));
   if (!dialog.open) dialog.showModal();

@@ -14,11 +14,13 @@ const HEADINGS = {
 
 /**
  * Fill `place` with shelves, beside the product `productId` if one is looked at. Their absence is no error.
- * `onOpen(product, rank, requestId)` is called for a chosen product; ranks are those of the server's list.
+ * `onOpen(product, rank, requestId)` is called for a chosen product; ranks are those of the server's list. An answer that
+ * comes when `still()` says that nobody waits for it is dropped.
  */
-export async function showShelves(place, onOpen, { productId = null, count = 12 } = {}) {
+export async function showShelves(place, onOpen, { productId = null, count = 12, still = () => true } = {}) {
   try {
     const answer = await recommended({ productId, count });
+    if (!still()) return;
     const shelves = new Map();
     answer.products.forEach((product, index) => {
       const shelf = shelves.get(product.reason) ?? [];

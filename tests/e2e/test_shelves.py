@@ -1,0 +1,45 @@
+"""What the page shows unasked: shelves on the first page and below a product, each with its reason."""
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.server import Server
+from tests.e2e.test_storefront import events, open_page
+
+SHELF = "#recommended .shelf"
+
+
+def test_what_was_looked_at_changes_the_shelves(page: Page, server: Server) -> None:
+    open_page(page, server)
+    first = page.locator(SHELF).first
+    expect(first).to_be_visible()
+    expect(page.locator(f"{SHELF}[data-reason=for_you]")).to_have_count(0)  # of a newcomer nothing is known
+    title = first.locator(".card-title").first.inner_text()
+    first.locator(".card-open").first.click()
+    expect(page.locator("#product-dialog-title")).to_have_text(title)
+    expect(page.locator(".product-dialog-shelves .shelf[data-reason=similar]")).to_be_visible()
+    with page.expect_response("**/recommendations"):
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("heading", name="For you")).to_be_visible()
+    click, view = events(server, "click")[-1], events(server, "view")[-1]
+    assert click["item_rank"] == 1 and click["request_id"] == view["request_id"]
+    assert view["duration_seconds"] > 0  # how long the dialog was open
+
+
+def test_a_similar_product_opens_in_its_place(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.locator(f"{SHELF} .card-open").first.click()
+    similar = page.locator(".product-dialog-shelves .card-open").first
+    title = similar.inner_text()
+    similar.click()
+    expect(page.locator("#product-dialog-title")).to_have_text(title)
+
+
+def test_shelves_go_with_the_first_page(page: Page, server: Server) -> None:
+    open_page(page, server)
+    expect(page.locator(SHELF).first).to_be_visible()
+    page.locator("#search-input").fill("shoes")
+    page.keyboard.press("Enter")
+    expect(page.locator("#grid .card").first).to_be_visible()
+    expect(page.locator(SHELF)).to_have_count(0)
+    page.go_back()
+    expect(page.locator(SHELF).first).to_be_visible()
