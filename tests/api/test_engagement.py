@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.domain import ACTION_WEIGHTS, Action
-from tests.api.calls import post, raw_post, rows, start_session, state_of
+from tests.api.calls import in_service, post, raw_post, rows, start_session, state_of
 
 VIEW = {"user_id": "mary", "session_id": "s", "action_type": "view", "item_id": "p1"}
 
@@ -193,3 +193,67 @@ def test_signed_events_belong_to_their_user(client: TestClient) -> None:
     post(client, "/engagement", VIEW | {"session_id": claims.session_id}, session)
     [row] = rows(client, "SELECT user_key FROM events")
     assert row.user_key == state_of(client).gate.users.key("mary")
+
+
+def started(client: TestClient, **said: str) -> dict[str, str]:
+    """A new session as `/user/session/start` gives it."""
+    reply: dict[str, str] = post(client, "/user/session/start", said).json()
+    return reply
+
+
+def bearer(session: dict[str, str]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session['session_token']}"}
+
+
+def test_what_the_shop_knows_of_a_product_is_stored_with_its_event(client: TestClient) -> None:
+    session = started(client)
+    found = post(client, "/search", {"query": "red", "max_results": 5}, bearer(session)).json()
+    in_service(client, state_of(client).writer.flush_lists)
+    clicked = found["products"][1]["product_id"]
+    sent = {
+        "user_id": session["user_id"], "session_id": session["session_id"], "action_type": "click",
+        "item_id": clicked, "item_rank": 2, "request_id": found["request_id"],
+    }  # fmt: skip
+    assert post(client, "/engagement", sent, bearer(session)).status_code == 200
+    [row] = rows(client, "SELECT facts FROM events WHERE action = 'click'")
+    facts = json.loads(row.facts)
+    assert facts["brand"] == "Acme"
+    assert facts["skipped"] == [found["products"][0]["product_id"]]  # it stood above, and was left alone
+    [profile] = rows(client, "SELECT owner, version FROM profiles WHERE owner LIKE 'u:%'")
+    assert profile.version >= 1
+
+
+def test_a_list_of_somebody_else_leaves_nothing_alone(client: TestClient) -> None:
+    session, other = started(client), started(client)
+    found = post(client, "/search", {"query": "red"}, bearer(session)).json()
+    in_service(client, state_of(client).writer.flush_lists)
+    sent = {
+        "user_id": other["user_id"], "session_id": other["session_id"], "action_type": "click",
+        "item_id": found["products"][1]["product_id"], "item_rank": 2, "request_id": found["request_id"],
+    }  # fmt: skip
+    assert post(client, "/engagement", sent, bearer(other)).status_code == 200
+    [row] = rows(client, "SELECT facts FROM events WHERE action = 'click'")
+    assert "skipped" not in json.loads(row.facts)
+
+
+def test_a_known_user_is_not_merged_into_another(client: TestClient) -> None:
+    """On a shared device the one who signs in next starts with their own history alone."""
+    ann = started(client, user_id="ann")
+    event = {"user_id": "ann", "session_id": ann["session_id"], "action_type": "click", "item_id": "p1"}
+    assert post(client, "/engagement", event, bearer(ann)).status_code == 200
+    reply = post(client, "/user/session/start", {"user_id": "bob"}, bearer(ann))
+    assert reply.status_code == 200
+    assert rows(client, "SELECT * FROM profile_links") == []
+    guest = started(client)
+    event = {"user_id": guest["user_id"], "session_id": guest["session_id"], "action_type": "click", "item_id": "p2"}
+    assert post(client, "/engagement", event, bearer(guest)).status_code == 200
+    assert post(client, "/user/session/start", {"user_id": "bob"}, bearer(guest)).status_code == 200
+    assert len(rows(client, "SELECT * FROM profile_links")) == 1
+
+
+def test_a_session_without_a_token_is_taken_along_by_who_names_it(client: TestClient) -> None:
+    assert post(client, "/engagement", VIEW | {"session_id": "open"}).status_code == 200
+    assert [row.owner for row in rows(client, "SELECT owner FROM profiles")] == ["s:open"]
+    assert post(client, "/user/session/start", {"user_id": "bob", "session_id": "open"}).status_code == 200
+    [owner] = [row.owner for row in rows(client, "SELECT owner FROM profiles")]
+    assert owner.startswith("u:")
