@@ -34,6 +34,8 @@ from core.ranking.features import FEATURES, features
 from core.ranking.item_facts import ItemFacts
 from core.retrieval.products import Matches, ProductIndex
 from core.services.bundle import Bundle
+from core.services.exploration import PLACE as EXPLORED
+from core.services.exploration import explored
 from core.services.pages import ShownOrder, ShownOrders
 from core.services.recommend import RecommendService
 from core.services.relaxed import relaxed
@@ -154,7 +156,9 @@ class SearchService:
             taste = self._taste.in_list(index, scores, kept, shopper)
         if taste is not None:
             scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
-        order = ordered(index, scores, kept, query.sort)
+        order, lifted = ordered(index, scores, kept, query.sort), None
+        if taste is not None:
+            order, lifted = explored(order, scores, taste, query.request_id)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
         lacking = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept), dropped)
@@ -182,7 +186,7 @@ class SearchService:
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
         page = _page(shown, query)
-        return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, query.explain))
+        return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, lifted, query.explain))
 
     def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
         """Relevance in [0, 1] of products that are in the catalogue as answers to `text`, matches of it or not.
@@ -292,12 +296,14 @@ def _detailed(
     scores: Scores,
     ranked: _Ranked,
     taste: ListTaste | None,
+    lifted: int | None,
     explain: bool,
 ) -> tuple[SearchHit, ...]:
     """The hits with what they were ranked by for their shopper, for the log, and on demand with why they stand there.
 
-    `relevance` + `business` + `preference` + `rule` + `taste` is what orders them, those that are pinned aside; `taste`
-    is the reach times `final`, which the components and their weights make, where no learnt model does.
+    `relevance` + `business` + `preference` + `rule` + `taste` is what orders them, those that are pinned aside, and
+    one that was `explored` (its place); `taste` is the reach times `final`, which the components and their weights
+    make, where no learnt model does.
     """
     detailed = []
     for hit in hits:
@@ -309,6 +315,7 @@ def _detailed(
                 relevance = {"relevance": round(float(scores.relevance[at]), 6)}
                 parts = relevance | ranked.explained(row) | scores.explained(at)
                 parts |= dict(taste.explained(at)) if taste else {}
+                parts |= {"explored": float(EXPLORED)} if row == lifted else {}
             hit = replace(hit, taste=taste.features(at) if taste else None)
         detailed.append(replace(hit, explain=parts) if explain else hit)
     return tuple(detailed)

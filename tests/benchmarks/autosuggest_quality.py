@@ -4,12 +4,13 @@
     .venv/bin/pip install -r tests/requirements-benchmarks.txt
     python -m tests.benchmarks.autosuggest_quality --home DIR --train TRAIN --dev DEV [--json FILE] [--plots DIR]
 
-DIR is a home that was prepared from TRAIN; DEV holds later searches. All systems see the same prefixes in the same run
-(`training.evaluation.keystroke_protocol`), and no clock stops ours. `online` is ours learning as it goes: a search is
-known a minute later, and a text that the version's history does not know once k shoppers completed it. `session` knows
-the shopper's own earlier searches at once; its gain is also given without searches that repeat one of the last minute,
-which in a log of clicks nobody typed again. Files without times or users have neither. The peers are those of
-`tests.benchmarks.completion_peers`; ours without what it learns online is compared with peers that do not either.
+DIR is a home that was prepared from TRAIN; DEV holds later searches. All systems see the same prefixes in the same
+run (`training.evaluation.keystroke_protocol`), and no clock stops ours. `online` is ours learning as it goes: a
+search is known a minute later, and a text that the version's history does not know once k shoppers completed it.
+`session` knows the shopper's own earlier searches at once, `profile` also what is folded from all of them; their gain
+is also given without searches that repeat one of the last minute, which in a log of clicks nobody typed again. Files
+without times or users have neither. The peers are those of `tests.benchmarks.completion_peers`; ours without what it
+learns online is compared with peers that do not either.
 """
 
 import argparse
@@ -29,7 +30,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from core.domain import PreviousQuery, Suggestion, SuggestQuery
+from core.domain import Action, Engagement, PreviousQuery, Suggestion, SuggestQuery
+from core.personalization.crowd import Crowd
+from core.personalization.profile import Profile
+from core.personalization.shopper import Shopper
 from core.retrieval.live import LiveIndex
 from core.services.bundle import Bundle, load_bundle
 from core.services.gathered import Gathered, Now
@@ -59,14 +63,23 @@ Lines = tuple[Suggestion, ...]
 Lists = list[list[str]]
 
 STATIC, ONLINE_PEER = "ours: static", "MPC, learning online"
-OURS: Mapping[str, tuple[int | None, bool]] = {  # k where it learns online, whether it knows the session
-    STATIC: (None, False),
-    "ours: static + session": (None, True),
-    "ours: online k=1": (1, False),
-    "ours: online k=5": (5, False),
-    "ours: online k=1 + session": (1, True),
+OURS: Mapping[str, tuple[int | None, bool, bool]] = {  # k where it learns online; does it know session, profile
+    STATIC: (None, False, False),
+    "ours: static + session": (None, True, False),
+    "ours: static + session + profile": (None, True, True),
+    "ours: online k=1": (1, False, False),
+    "ours: online k=5": (5, False, False),
+    "ours: online k=1 + session": (1, True, False),
+    "ours: online k=1 + session + profile": (1, True, True),
 }
-SESSION_PAIRS = (("ours: static + session", STATIC), ("ours: online k=1 + session", "ours: online k=1"))
+SESSION_PAIRS = (
+    ("ours: static + session", STATIC),
+    ("ours: static + session + profile", STATIC),
+    ("ours: static + session + profile", "ours: static + session"),
+    ("ours: online k=1 + session", "ours: online k=1"),
+    ("ours: online k=1 + session + profile", "ours: online k=1"),
+    ("ours: online k=1 + session + profile", "ours: online k=1 + session"),
+)
 DIVERSITIES = (0.0, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6)
 _SHORT = 3  # characters up to which the diversity of lists is measured
 _PREVIOUS_AT_MOST = 10  # as the service keeps
@@ -92,7 +105,13 @@ class Ours:
         return Counter(candidate.category for candidate in candidates if candidate.category is not None).values()
 
     def over_time(
-        self, before: Sequence[Search], trials: Sequence[Trial], shoppers: int | None, session: bool, name: str
+        self,
+        before: Sequence[Search],
+        trials: Sequence[Trial],
+        shoppers: int | None,
+        session: bool,
+        profiled: bool,
+        name: str,
     ) -> list[Lines]:
         """The list of each trial; `shoppers` None: nothing is learnt on the way. `before` are the users' histories."""
         live = None if shoppers is None else LiveIndex(HALF_LIFE_SECONDS)
@@ -100,6 +119,7 @@ class Ours:
         forms: dict[str, str] = {}
         held, who = defaultdict[str, list[float]](list), defaultdict[str, set[str | None]](set)
         own: defaultdict[str, list[PreviousQuery]] = defaultdict(list)
+        profiles, crowd = defaultdict[str, Profile](Profile), Crowd()
         waiting, lists = deque[Search](), []
 
         def learn(index: LiveIndex, search: Search) -> None:
@@ -116,15 +136,23 @@ class Ours:
 
         for search in before if session else ():
             _note(own, search)
+            if profiled:
+                _fold(profiles, search)
         for trial in track(trials, name):
             at = trial.search.at or _NO_TIME
             while live is not None and waiting and at - (waiting[0].at or at) >= timedelta(seconds=DELAY_SECONDS):
                 learn(live, waiting.popleft())
             previous = _newest(own[trial.search.user]) if session and trial.search.user else ()
-            lists.append(self.lines(trial.prefix, previous, Now(live=live, live_forms=forms, at=at)))
+            shopper = None
+            if profiled and trial.search.user:
+                shopper = Shopper(profiles[trial.search.user], crowd, at.timestamp())
+            now = Now(live=live, live_forms=forms, shopper=shopper, at=at)
+            lists.append(self.lines(trial.prefix, previous, now))
             waiting.append(trial.search)
             if session:
                 _note(own, trial.search)
+            if profiled:
+                _fold(profiles, trial.search)
         return lists
 
     def _found(self, prefix: str) -> Gathered:
@@ -136,6 +164,12 @@ class Ours:
 def _note(own: defaultdict[str, list[PreviousQuery]], search: Search) -> None:
     if search.user and search.at and (text := normalize(search.text)):
         own[search.user].append(PreviousQuery(text, search.at))
+
+
+def _fold(profiles: defaultdict[str, Profile], search: Search) -> None:
+    if search.user and search.at:
+        event = Engagement("", Action.SEARCH, search.at, user_key=search.user, query=search.text)
+        profiles[search.user].fold(event)
 
 
 def _newest(queries: Sequence[PreviousQuery]) -> tuple[PreviousQuery, ...]:
@@ -236,9 +270,9 @@ def _measured(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if timed:
         lists[ONLINE_PEER] = learning_online(train, trials)
     peers, ours, found = list(lists), Ours(bundle), dict[str, list[Lines]]()
-    for name, (shoppers, session) in OURS.items():
+    for name, (shoppers, session, profiled) in OURS.items():
         if timed or name == STATIC:
-            found[name] = ours.over_time(train, trials, shoppers, session, name)
+            found[name] = ours.over_time(train, trials, shoppers, session, profiled, name)
             lists[name] = _texts(found[name])
     typo_lists[STATIC] = asked(f"{STATIC}, typos", lambda prefix: [line.text for line in ours.lines(prefix)], typos)
     systems = {name: measures(trials, lists[name], known) for name in lists}

@@ -192,3 +192,25 @@ def test_without_a_catalogue_there_is_nothing_to_recommend(bundle: Bundle) -> No
     alone = SearchService(replace(bundle, products=None, encoder=None))
     with pytest.raises(NoCatalogError):
         alone.recommend(Shopper(Profile(), Crowd(), 0.0), 5, None, [], explain=False)
+
+
+def test_an_unknown_product_gets_its_chance_in_a_few_lists(search: SearchService, bundle: Bundle) -> None:
+    plain = asked(search, None)
+    known = [hit.product_id for hit in plain.hits]
+    crowd = Crowd()
+    for number, product in enumerate(known[:8] + known[9:]):
+        crowd.add(number, key_of(Space.PRODUCT, product), 10.0, NOW.timestamp(), bought=True)
+    profile = profile_of(search, plain, [(0, Action.CLICK, 80)])
+    formula = Formula(reach=0.0, explore=0.25)
+    shopper = Shopper(profile, crowd, NOW.timestamp(), (), formula)
+    lifted = 0
+    for number in range(200):
+        order = asked(search, shopper, request_id=f"request {number}").hits
+        places = [hit.product_id for hit in order]
+        if places != known:
+            lifted += 1
+            assert places.index(known[8]) == 4 and (order[4].explain or {})["explored"] == 5
+            assert [one for one in places if one != known[8]] == [one for one in known if one != known[8]]
+    assert 25 <= lifted <= 75  # a quarter of two hundred
+    never = Shopper(profile, crowd, NOW.timestamp(), (), Formula(reach=0.0))
+    assert all([hit.product_id for hit in asked(search, never, request_id=str(n)).hits] == known for n in range(20))
