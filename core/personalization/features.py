@@ -14,17 +14,21 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.candidates import Items
 from core.personalization.crowd import Seen
-from core.personalization.decayed import DAYS, SEASON, VISIT, DecayedTable
+from core.personalization.decayed import DAYS, HALF_LIVES, SEASON, VISIT, DecayedTable
 from core.personalization.keys import NO_KEY, KeyArray
 from core.personalization.profile import DAY_PARTS, Profile, day_part, habit_key
+from core.personalization.tail import KEY_BITS
 
 FloatArray = npt.NDArray[np.float32]
 
 UNIT = 3.0
 _DAY = 86_400.0
 _LONG_AGO = 999.0  # days
+_SEASON_DAYS = HALF_LIVES[SEASON] / _DAY
+_PURCHASE = ACTION_WEIGHTS[Action.PURCHASE]
 RARE = 0.02  # of the even share: below it popularity says no less
 _COHORT_PRIOR = 8.0  # strengths of everybody's popularity that a cohort starts with, in clicks
 
@@ -125,27 +129,34 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
 
 
 def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
-    """What the shopper did with `products` `(R,)`."""
-    size, table = len(products), profile.products
-    strengths = np.zeros((size, 3), np.float32)
-    if not len(table):
-        nothing, far = np.zeros(size, np.float32), np.full(size, np.float32(_LONG_AGO))
-        return Own(strengths, nothing.astype(bool), nothing, far, far, nothing * np.nan)
-    place, known = _places(table.key_array(), products)
-    strengths[:, SEASON] = np.where(known, table.strengths(now)[place], 0)
+    """What the shopper did with `products` `(R,)`.
+
+    Of what is in the profile's tail only the strength is known: it is taken for one purchase that has faded so far.
+    """
+    size, head, tail = len(products), profile.products, profile.products.tail
+    strengths, known = np.zeros((size, 3), np.float32), np.zeros(size, np.bool_)
+    purchases, age = np.zeros(size, np.float32), np.full(size, np.float32(_LONG_AGO))
+    gap = np.full(size, np.float32(np.nan))
+    if len(tail):
+        place, known = _places(tail.key_array(), products & np.uint32((1 << KEY_BITS) - 1))
+        faded = tail.strengths(now)[place]
+        strengths[:, SEASON] = np.where(known, faded, 0)
+        purchases = known.astype(np.float32)
+        once = np.clip(_SEASON_DAYS * np.log2(_PURCHASE / np.maximum(faded, 1e-6)), 0, _LONG_AGO)
+        age = np.where(known, once, _LONG_AGO)
+    if len(head.keys):
+        place, first = _places(head.key_array(), products)
+        known = known | first
+        strengths[:, SEASON] = np.where(first, head.strengths(now)[place], strengths[:, SEASON])
+        purchases = np.where(first, head.purchases()[place], purchases)
+        age = np.where(first, np.minimum(head.ages(now)[place] / _DAY, _LONG_AGO), age)
+        gap = np.where(first, head.gaps()[place] / _DAY, np.nan)
     if len(profile.latest):
-        lately, late = _places(profile.latest.key_array(), products)
-        strengths[:, :SEASON] = np.where(late[:, None], profile.latest.strengths(now)[lately, :SEASON], 0)
-    purchases = np.where(known, table.purchases()[place], 0)
-    age = np.minimum(np.where(known, table.ages(now)[place] / _DAY, _LONG_AGO), _LONG_AGO)
-    return Own(
-        strengths,
-        known,
-        purchases,
-        age.astype(np.float32),
-        np.where(purchases > 0, age, _LONG_AGO).astype(np.float32),
-        np.where(known, table.gaps()[place] / _DAY, np.nan).astype(np.float32),
-    )
+        place, late = _places(profile.latest.key_array(), products)
+        strengths[:, :SEASON] = np.where(late[:, None], profile.latest.strengths(now)[place, :SEASON], 0)
+    since = np.where(purchases > 0, age, _LONG_AGO)
+    columns = (np.asarray(one, np.float32) for one in (purchases, age, since, gap))
+    return Own(strengths, known, *columns)
 
 
 def rank_of(values: FloatArray) -> FloatArray:

@@ -1,8 +1,11 @@
 """The products of a profile: how strongly a shopper is drawn to each in the long run, and when it is bought again.
 
-Nine bytes a product, since how many are remembered decides how well repeat purchases are ranked: with 88 products of
-each household of a grocer, own purchases beside popularity have an MRR of .451, with 320 .481, with all .486
-(training/LOG.md). What a shopper does in these days is in a table of its own (`Profile.latest`).
+How many are remembered decides how well repeat purchases are ranked: with 88 products of each household of a grocer,
+own purchases beside popularity have an MRR of .451, with 320 .481, with all .486 (training/LOG.md). So there are two
+tables. The strongest `head` products have nine bytes each: strength, time, purchases and the usual gap between them.
+What is weaker has four in the `tail`: 24 bits of the key and the strength in half octaves. A product moves up when it
+becomes strong enough, and down when others do. What is done in these days is in a table of its own
+(`Profile.latest`).
 
 A strength is kept as of its time, which is that of the last purchase, or of the last event where there was none: what
 is only looked at again moves the strength, not the time. Times are in units of six hours, strengths in steps of 5 %,
@@ -15,16 +18,11 @@ from typing import Self
 
 import numpy as np
 
-from core.personalization.decayed import (
-    HALF_LIVES,
-    SEASON,
-    FloatArray,
-    little_endian,
-    read_little_endian,
-)
+from core.personalization.decayed import HALF_LIVES, SEASON, FloatArray, little_endian, read_little_endian
 from core.personalization.keys import KeyArray
+from core.personalization.tail import TAIL_BYTES, Tail
 
-PRODUCT_BYTES = 9
+HEAD_BYTES = 9
 EPOCH = 946_684_800  # 1 January 2000; earlier times count as this one
 TICK = 21_600  # seconds
 _GAP_SHARE = 0.3  # that the newest gap has in the mean one
@@ -38,13 +36,15 @@ _LAST_TICK = 65_535
 
 
 class ProductTable:
-    """At most `capacity` products; a new one takes the place of the weakest. Times are Unix seconds, never before an
-    earlier one's."""
+    """At most `head` and `tail` products. Times are Unix seconds, never before an earlier one's.
 
-    __slots__ = ("_at", "_codes", "_gaps", "_purchases", "capacity", "keys")
+    The arrays that methods give are of the head; `tail` speaks for itself.
+    """
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+    __slots__ = ("_at", "_codes", "_gaps", "_purchases", "head", "keys", "tail")
+
+    def __init__(self, head: int, tail: int) -> None:
+        self.head, self.tail = head, Tail(tail)
         self.keys = array("I")
         self._at = array("H")  # ticks since the epoch
         self._codes = array("B")  # of strengths
@@ -52,7 +52,7 @@ class ProductTable:
         self._gaps = array("B")  # code of the mean gap; 0: not known
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.keys) + len(self.tail)
 
     def add(self, key: int, weight: float, at: int, *, bought: bool = False) -> None:
         """Something of this weight happened to a product, a purchase or not."""
@@ -98,29 +98,40 @@ class ProductTable:
         return np.array(self.keys, np.uint32)
 
     def to_bytes(self) -> bytes:
-        """`PRODUCT_BYTES` for each product."""
-        return b"".join(little_endian(one) for one in (self.keys, self._at, self._codes, self._purchases, self._gaps))
+        """`HEAD_BYTES` for each product of the head, then `TAIL_BYTES` for each of the tail."""
+        columns = (self.keys, self._at, self._codes, self._purchases, self._gaps)
+        return b"".join(map(little_endian, columns)) + self.tail.to_bytes()
 
     @classmethod
-    def from_bytes(cls, raw: memoryview, capacity: int) -> Self:
-        """The inverse of `to_bytes`."""
-        table, size = cls(capacity), len(raw) // PRODUCT_BYTES
+    def from_bytes(cls, raw: memoryview, size: int, head: int, tail: int) -> Self:
+        """The inverse of `to_bytes`, for `size` products of the head."""
+        table = cls(head, tail)
         table.keys = read_little_endian("I", raw[: 4 * size])
         table._at = read_little_endian("H", raw[4 * size : 6 * size])
         table._codes = read_little_endian("B", raw[6 * size : 7 * size])
         table._purchases = read_little_endian("B", raw[7 * size : 8 * size])
-        table._gaps = read_little_endian("B", raw[8 * size : 9 * size])
+        table._gaps = read_little_endian("B", raw[8 * size : HEAD_BYTES * size])
+        table.tail = Tail.from_bytes(raw[HEAD_BYTES * size :], tail)
         return table
 
     def _enter(self, key: int, weight: float, at: int, bought: bool) -> None:
-        if len(self.keys) < self.capacity:
+        """A product that is not in the head: into it, if it is stronger than the weakest there, else into the tail."""
+        before = self.tail.take(key, at)
+        weight += before
+        if len(self.keys) < self.head:
             for column in (self.keys, self._at, self._codes, self._purchases, self._gaps):
                 column.append(0)
             place = len(self.keys) - 1
         else:
-            place = int(np.argmin(np.abs(self.strengths(at))))
+            strengths = self.strengths(at)
+            place = int(np.argmin(np.abs(strengths)))
+            weakest = float(strengths[place])
+            if abs(weight) < abs(weakest):
+                self.tail.put(key, weight, at)
+                return
+            self.tail.put(self.keys[place], weakest, at)
         self.keys[place] = key
-        self._purchases[place], self._gaps[place] = int(bought), 0
+        self._purchases[place], self._gaps[place] = int(bought) + int(before > 0), 0
         self._set(place, weight, _tick(at))
 
     def _note_gap(self, place: int, seconds: float) -> None:
@@ -136,6 +147,11 @@ class ProductTable:
     def _set(self, place: int, strength: float, tick: int) -> None:
         self._codes[place] = _code(strength)
         self._at[place] = tick
+
+
+def products_bytes(head: int, tail: int) -> int:
+    """Of a table with so many products."""
+    return HEAD_BYTES * head + TAIL_BYTES * tail
 
 
 def _code(strength: float) -> int:

@@ -22,19 +22,19 @@ from core.domain import ACTION_WEIGHTS, Action, Engagement, EventFacts
 from core.errors import ProfileError
 from core.personalization.decayed import ENTRY_BYTES, DecayedTable
 from core.personalization.keys import Space, key_of
-from core.personalization.products import PRODUCT_BYTES, ProductTable
+from core.personalization.products import ProductTable, products_bytes
 from core.text.normalize import normalize
 from core.text.terms import asked_terms
 
 FORMAT = 1
-PRODUCTS, LATEST = 318, 16  # with its version a full one just fits 4,096 bytes, a size that Redis allocates
+HEAD, TAIL, LATEST = 110, 467, 16  # with its version a full one just fits 4,096 bytes, a size that Redis allocates
 BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS = 12, 8, 12, 10, 12, 5, 8
 DAY_PARTS = 8  # four of a weekday, four of a weekend day
 
-_HEADER = struct.Struct("<BxHII")  # format, products, events, time of the last one
+_HEADER = struct.Struct("<BBHII")  # format, products of the head and of the tail, events, time of the last one
 _SIZES = struct.Struct("<8B")
 _TABLES = (LATEST, BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS)
-MAX_BYTES = _HEADER.size + _SIZES.size + PRODUCT_BYTES * PRODUCTS + ENTRY_BYTES * sum(_TABLES)
+MAX_BYTES = _HEADER.size + _SIZES.size + products_bytes(HEAD, TAIL) + ENTRY_BYTES * sum(_TABLES)
 
 _SEARCHED = 1.0  # weight of a completed query for its words
 _SKIPPED = -0.3
@@ -55,7 +55,7 @@ class Profile:
     def __init__(self) -> None:
         self.events = 0  # that were folded
         self.last_at = 0  # time of the last one
-        self.products = ProductTable(PRODUCTS)  # in the long run
+        self.products = ProductTable(HEAD, TAIL)  # in the long run
         self.latest = DecayedTable(LATEST)  # products in these days
         self.brands, self.categories, self.kinds = map(DecayedTable, (BRANDS, CATEGORIES, KINDS))
         self.attributes, self.terms = DecayedTable(ATTRIBUTES), DecayedTable(TERMS)
@@ -108,7 +108,8 @@ class Profile:
     def to_bytes(self) -> bytes:
         """At most `MAX_BYTES`, in a layout that `FORMAT` numbers."""
         tables = self._tables()
-        header = _HEADER.pack(FORMAT, len(self.products), self.events, self.last_at)
+        head, tail = len(self.products.keys), len(self.products.tail)
+        header = _HEADER.pack(FORMAT, head, tail, self.events, self.last_at)
         sizes = _SIZES.pack(*map(len, tables))
         return header + sizes + self.products.to_bytes() + b"".join(table.to_bytes() for table in tables)
 
@@ -117,16 +118,17 @@ class Profile:
         """The inverse of `to_bytes`. Raises ProfileError for bytes of another format, or cut short."""
         profile = cls()
         try:
-            layout, products, profile.events, profile.last_at = _HEADER.unpack_from(raw)
+            layout, head, tail, profile.events, profile.last_at = _HEADER.unpack_from(raw)
             sizes = _SIZES.unpack_from(raw, _HEADER.size)
         except struct.error:
             raise ProfileError("a stored profile is cut short") from None
         start = _HEADER.size + _SIZES.size
-        if layout != FORMAT or len(raw) != start + PRODUCT_BYTES * products + ENTRY_BYTES * sum(sizes):
+        if layout != FORMAT or len(raw) != start + products_bytes(head, tail) + ENTRY_BYTES * sum(sizes):
             raise ProfileError("a stored profile has another format: fold it from the log again")
         rest = memoryview(raw)[start:]
-        profile.products = ProductTable.from_bytes(rest[: PRODUCT_BYTES * products], PRODUCTS)
-        rest, tables = rest[PRODUCT_BYTES * products :], []
+        size = products_bytes(head, tail)
+        profile.products = ProductTable.from_bytes(rest[:size], head, HEAD, TAIL)
+        rest, tables = rest[size:], []
         for size, capacity in zip(sizes, _TABLES, strict=True):
             tables.append(DecayedTable.from_bytes(rest[: ENTRY_BYTES * size], capacity))
             rest = rest[ENTRY_BYTES * size :]

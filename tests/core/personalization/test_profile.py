@@ -1,6 +1,7 @@
 """A profile is a pure fold: the same events give the same bytes, however they come; and it stays small."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,7 +14,8 @@ from core.errors import ProfileError
 from core.personalization.decayed import DAYS, HALF_LIVES, SEASON, VISIT, DecayedTable
 from core.personalization.keys import Space, key_of, keys_of
 from core.personalization.products import TICK
-from core.personalization.profile import MAX_BYTES, PRODUCTS, Profile, canonical, folded, seconds_of, weight_of
+from core.personalization.profile import HEAD, MAX_BYTES, TAIL, Profile, canonical, folded, seconds_of, weight_of
+from core.personalization.tail import Tail
 from tests.core.personalization.events import START, event, logs
 
 
@@ -89,13 +91,45 @@ def test_a_repeat_purchase_has_a_rhythm() -> None:
     assert once.purchases().tolist() == [0] and np.isnan(once.gaps()).all()
 
 
-def test_a_full_table_gives_the_weakest_place_to_what_is_new() -> None:
-    log = [event(n, Action.PURCHASE if n else Action.VIEW, f"p{n}") for n in range(PRODUCTS)]
-    profile = folded([*log, event(PRODUCTS, Action.CLICK, "newcomer")])
-    assert len(profile.products) == PRODUCTS
-    assert strength(profile, "p0", START.timestamp()) == 0  # the one that was only looked at
-    assert strength(profile, "newcomer", START.timestamp()) == pytest.approx(2, rel=0.06)
-    assert profile.products.purchases()[0] == 0  # and nothing of it is left for who took its place
+def test_the_weakest_product_goes_down_into_the_tail_and_comes_up_again() -> None:
+    log = [event(n, Action.PURCHASE if n else Action.CLICK, f"p{n}") for n in range(HEAD)]
+    profile = folded([*log, event(HEAD, Action.ADD_TO_CART, "newcomer")])
+    products, now = profile.products, START.timestamp()
+    assert (len(products.keys), len(products.tail)) == (HEAD, 1)
+    assert strength(profile, "newcomer", now) == pytest.approx(5, rel=0.06)
+    assert products.tail.strengths(now).tolist() == pytest.approx([2], rel=0.25)
+    assert products.tail.key_array().tolist() == [key_of(Space.PRODUCT, "p0") & 0xFFFFFF]
+    profile.fold(event(HEAD + 1, Action.PURCHASE, "p0"))
+    assert strength(profile, "p0", now) == pytest.approx(12, rel=0.1)
+    assert len(products.tail) == 1  # the newcomer is the weakest now
+
+
+def test_what_is_weaker_than_all_of_the_head_stays_in_the_tail_until_it_is_full() -> None:
+    log = [event(n, Action.PURCHASE, f"p{n}") for n in range(HEAD)]
+    more = [event(HEAD + n, Action.CLICK, f"q{n}", after=timedelta(days=n / 9)) for n in range(TAIL + 50)]
+    profile = folded([*log, *more])
+    assert (len(profile.products.keys), len(profile.products.tail)) == (HEAD, TAIL)
+    keys = set(profile.products.tail.key_array().tolist())
+    assert key_of(Space.PRODUCT, f"q{TAIL + 49}") & 0xFFFFFF in keys  # the latest is there, the first one is not
+    assert key_of(Space.PRODUCT, "q0") & 0xFFFFFF not in keys
+
+
+@given(st.floats(0.02, 4_000), st.integers(0, 4_000_000_000), st.integers(0, 100_000_000))
+def test_the_tail_keeps_a_strength_and_lets_it_fade(amount: float, at: int, later: int) -> None:
+    tail = Tail(2)
+    tail.put(7, amount, at)
+    faded = amount * 2.0 ** (-later / HALF_LIVES[SEASON])
+    assert tail.strengths(at + later)[0] == pytest.approx(faded, rel=0.2)
+    assert tail.take(8, at) == 0
+    assert tail.take(7 + (1 << 24), at) == pytest.approx(amount, rel=0.2)  # keys are known by 24 bits
+    assert not len(tail)
+
+
+def test_purchases_of_long_ago_fade_like_others() -> None:
+    old = START.replace(year=2017)
+    profile = folded([replace(event(1, Action.PURCHASE), occurred_at=old)])
+    now = old.timestamp() + HALF_LIVES[SEASON]
+    assert strength(profile, "p1", now) == pytest.approx(5, rel=0.06)
 
 
 def test_searches_leave_their_words() -> None:
