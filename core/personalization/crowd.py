@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from zlib import crc32
 
 import numpy as np
@@ -26,36 +27,41 @@ _SHOPPERS = 100_000  # whose latest products are remembered
 _NEIGHBOURS = 60  # kept for a product, once it has four times as many
 _SHRINK = 5.0
 _BITS = 2**26  # of the filter: 8 MB
-_RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]])
+_RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]] * 2)
 _FIRST = 1_024  # places of an empty table
 
 
 class FadingCounts:
-    """Sums that fade, by key of 64 bits: `(2,)` each, for `DAYS` and `SEASON`. Times in Unix seconds, in any order."""
+    """Sums that fade, by key of 64 bits: `(2,)` each, for `DAYS` and `SEASON`, and `(2,)` more for a part of them.
+
+    Times in Unix seconds, in any order.
+    """
 
     def __init__(self) -> None:
         self._places: dict[int, int] = {}
-        self._sums = np.zeros((_FIRST, 2), np.float64)
+        self._sums = np.zeros((_FIRST, 4), np.float64)
         self._at = np.zeros(_FIRST, np.float64)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, key: int, weight: float, at: float) -> None:
+    def add(self, key: int, weight: float, at: float, part: float = 0.0) -> None:
+        """`part`: how much of the weight counts for the part."""
+        added = (weight, weight, part, part)
         place = self._places.setdefault(key, len(self._places))
         if place == len(self._at):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._at = np.concatenate([self._at, np.zeros_like(self._at)])
         known = self._at[place]
         if at >= known:
-            self._sums[place] = self._sums[place] * np.exp(-_RATES * (at - known)) + weight
+            self._sums[place] = self._sums[place] * np.exp(-_RATES * (at - known)) + added
             self._at[place] = at
         else:
-            self._sums[place] += weight * np.exp(-_RATES * (known - at))
+            self._sums[place] += added * np.exp(-_RATES * (known - at))
 
     def of(self, keys: Iterable[int], now: float) -> FloatArray:
-        """`(R, 2)` as of `now`; 0 for what is not known."""
-        places = np.fromiter((self._places.get(key, -1) for key in keys), np.int64)
+        """`(R, 4)` as of `now`, the parts last; 0 for what is not known."""
+        places = np.fromiter(map(self._places.get, keys, repeat(-1)), np.int64)
         sums: FloatArray = self._faded(places, now)
         sums[places < 0] = 0
         return sums
@@ -147,7 +153,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self.events = 0
-        self._popularity, self._first = FadingCounts(), FadingCounts()  # by product
+        self._popularity = FadingCounts()  # by product; the part is of who had nothing to do with it before
         self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
         self._cohorts, self._kinds = FadingCounts(), FadingCounts()  # by cohort and product, or pseudo-category
         self._viewed, self._bought = GoesWith(), GoesWith()
@@ -171,9 +177,8 @@ class Crowd:
         """
         with self._lock:
             self.events += 1
-            self._popularity.add(product, weight, at)
-            if weight > 0 and self._is_first(shopper, product):
-                self._first.add(product, weight, at)
+            first = weight > 0 and self._is_first(shopper, product)
+            self._popularity.add(product, weight, at, weight if first else 0.0)
             for cohort in cohorts:
                 self._cohorts.add(cohort << 32 | product, weight, at)
                 if kind != NO_KEY:
@@ -192,12 +197,13 @@ class Crowd:
         """What is known of `products` `(R,)` at Unix time `now`, beside what `goes_with` gave."""
         keys = products.tolist()
         with self._lock:
-            popularity, first = self._popularity.of(keys, now), self._first.of(keys, now)
+            popularity = self._popularity.of(keys, now)
             cohort = np.zeros(len(keys), np.float32)
             for one in cohorts:
                 cohort += self._cohorts.of([one << 32 | key for key in keys], now)[:, 1]
         near = goes_with or {}
-        return Seen(popularity, first, cohort, np.fromiter((near.get(key, 0.0) for key in keys), np.float32))
+        goes = np.fromiter(map(near.get, keys, repeat(0.0)), np.float32)
+        return Seen(popularity[:, :2], popularity[:, 2:], cohort, goes)
 
     def kinds_of(self, cohorts: Sequence[int], kinds: Sequence[int], now: float) -> FloatArray:
         """`(N,)`: how popular these pseudo-categories are among shoppers of these cohorts, in the season."""
