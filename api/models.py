@@ -48,6 +48,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         head=suggest.head,
         finds=suggest.finds,
         event_facts=search.event_facts,
+        has_reranker=bundle.reranker is not None,
         learnt_before=datetime.fromisoformat(cut) if cut else None,
         catalog=catalog,
     )

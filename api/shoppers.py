@@ -44,6 +44,11 @@ class Shoppers:
             settings.exploration_share,
         )
 
+    @property
+    def crowd_events(self) -> int:
+        """How many events the crowd has learnt from."""
+        return self._crowd.crowd.events
+
     async def find(self, caller: Caller) -> Shopper:
         """Whom to serve: a signed user, or else the session alone."""
         owner = owner_of(caller.user_key, caller.session_id)

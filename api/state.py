@@ -54,6 +54,7 @@ class Models:
     head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first
     finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
     event_facts: Callable[[str | None, Sequence[str]], EventFacts]  # of a product id, and of products above it
+    has_reranker: bool  # whether lists can be ranked by what was learnt from shown ones
     learnt_before: datetime | None  # searches that are earlier are part of the version
     catalog: "LiveCatalog | None" = None  # how products that change get into the index; None: there are none
     process: ModelProcess | None = None  # where the models are asked; None: in threads of this one

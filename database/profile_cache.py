@@ -138,6 +138,11 @@ class ProfileCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether workers share profiles through Redis."""
+        return self._shared is not None
+
     async def get(self, owner: str) -> tuple[Profile, int]:
         """The profile of `owner` as of the last acknowledged event, and its version; empty where nothing is known.
 

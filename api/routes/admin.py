@@ -14,9 +14,10 @@ from api.schemas.operations import (
     LiveStats,
     ModelProcessStats,
     ModelStats,
+    PersonalizationStats,
     StatsResponse,
 )
-from api.state import Models
+from api.state import AppState, Models
 from core import artifacts
 from database.connection import Database
 from database.repositories.events import EventRepository
@@ -59,6 +60,25 @@ async def stats(state: State) -> StatsResponse:
         },
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
         live_catalog=_live_catalog(models),
+        personalization=_personalization(state),
+    )
+
+
+def _personalization(state: AppState) -> PersonalizationStats:
+    counts, shared = state.profiles.counts, state.profiles.is_shared
+    lookups = counts.hits + counts.misses
+    learned = state.models.has_reranker and state.settings.personalization.learned_reranker
+    return PersonalizationStats(
+        profiles=CacheStats(
+            kind="redis" if shared else "memory",
+            hits=counts.hits,
+            misses=counts.misses,
+            failures=counts.failures,
+            hit_rate=counts.hits / lookups if lookups else None,
+        ),
+        profiles_kept=len(state.profiles),
+        crowd_events=state.shoppers.crowd_events,
+        reranker="learned" if learned else "formula",
     )
 
 

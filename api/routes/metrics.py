@@ -41,6 +41,11 @@ class _Worker(Collector):
         lookups.add_metric(["miss"], state.candidates.counts.misses)
         lookups.add_metric(["failure"], state.candidates.failures)
         yield lookups
+        profiles = CounterMetricFamily("cadence_profile_lookups", "of shoppers", labels=["result"])
+        profiles.add_metric(["hit"], state.profiles.counts.hits)
+        profiles.add_metric(["miss"], state.profiles.counts.misses)
+        profiles.add_metric(["failure"], state.profiles.counts.failures)
+        yield profiles
         degraded = CounterMetricFamily("cadence_degraded", "what was left out of answers", labels=["what"])
         for what, count in sorted(counted.counts.items()):
             degraded.add_metric([what], count)

@@ -69,6 +69,13 @@ class LiveCatalogStats(ResponseBody):
     without_vector: int = Field(description="of these, new titles that are found by their words only, for a moment")
 
 
+class PersonalizationStats(ResponseBody):
+    profiles: CacheStats = Field(description="lookups of profiles; `kind` is where workers share them")
+    profiles_kept: int = Field(description="in this worker")
+    crowd_events: int = Field(description="events that what is popular, and what goes with what, is learnt from")
+    reranker: Literal["formula", "learned"]
+
+
 class ModelProcessStats(ResponseBody):
     state: Literal["ready", "away"] = Field(description="away: lists come from the index until another one is ready")
     pid: int | None
@@ -91,4 +98,5 @@ class StatsResponse(ResponseBody):
     lists_dropped: int
     live_queries: LiveStats
     live_catalog: LiveCatalogStats | None = Field(description="null: there is no catalogue")
+    personalization: PersonalizationStats
     degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

@@ -123,5 +123,6 @@ class SmallShop:
             head=lambda count: self.head[:count],
             finds=lambda text: sum(set(words(text)) <= set(words(product.title)) for product in PRODUCTS),
             event_facts=lambda product_id, skipped: EventFacts(brand="Acme", skipped=tuple(skipped)),
+            has_reranker=False,
             learnt_before=None,
         )
