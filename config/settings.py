@@ -179,9 +179,9 @@ class PersonalizationSettings(_Group):
         description="share of lists that show one product nobody knows yet higher than it has earned: its only chance",
     )
     crowd_events: int = Field(
-        default=500_000,
+        default=200_000,
         ge=0,
-        description="latest events of products that a start reads, some 10 seconds and 200 MB: what is older has faded",
+        description="latest events of products that a start reads, about 10 seconds: what is older has faded",
     )
     crowd_refresh_seconds: float = Field(
         default=1.0,
