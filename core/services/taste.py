@@ -23,7 +23,7 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 
 _NEAR_SECONDS = 60.0  # that what goes with a profile's products is kept: the crowd moves on slowly
-_DRAWN_AT_MOST = 60  # products of a profile that lead to others
+_DRAWN_AT_MOST = 40  # products of a profile that lead to others
 
 
 @dataclass(frozen=True, slots=True)
