@@ -53,7 +53,7 @@ class Own(NamedTuple):
     purchases: FloatArray
     age: FloatArray  # days since the last event
     since_bought: FloatArray  # days
-    gap: FloatArray  # days between purchases; NaN where not known
+    gap: FloatArray  # days between purchases; 0 where not known
 
 
 def product_features(profile: Profile, items: Items, price: FloatArray, seen: Seen, now: float) -> FloatArray:
@@ -79,9 +79,9 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("age", np.log1p(own.age))
     put("age_relative", np.log((own.age + 3) / (nearest + 3)))
     put("latest", own.known & (own.age == nearest))
-    repeated = ~np.isnan(own.gap)
-    put("due", np.where(repeated, np.log((own.since_bought + 1) / (np.nan_to_num(own.gap, nan=1.0) + 1)), -9))
-    put("gap", np.where(repeated, np.log1p(np.nan_to_num(own.gap)), 9))
+    repeated = own.gap > 0
+    put("due", np.where(repeated, np.log((own.since_bought + 1) / (own.gap + 1)), -9))
+    put("gap", np.where(repeated, np.log1p(own.gap), 9))
 
     kinds = int(own.known.sum())
     put("list_size", np.log(size))
@@ -94,15 +94,16 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
 
     put("brand_in_list", (_of_same(items.brand, season) - season) / (total - season + UNIT))
     put("attributes_in_list", _of_same_attributes(items.attributes, season) / (total - season + UNIT))
-    put("brand", _affinity(profile.brands, items.brand, now, SEASON))
-    put("category", _affinity(profile.categories, items.category, now, SEASON))
-    put("kind", _affinity(profile.kinds, items.kind, now, SEASON))
-    put("visit_kind", _affinity(profile.kinds, items.kind, now, VISIT))
+    put("brand", _affinity(profile.brands, items.brand, now)[:, SEASON])
+    put("category", _affinity(profile.categories, items.category, now)[:, SEASON])
+    kind = _affinity(profile.kinds, items.kind, now)
+    put("kind", kind[:, SEASON])
+    put("visit_kind", kind[:, VISIT])
     if items.attributes.shape[1]:
-        each = _affinity(profile.attributes, items.attributes.ravel(), now, SEASON)
+        each = _affinity(profile.attributes, items.attributes.ravel(), now)[:, SEASON]
         put("attributes", each.reshape(items.attributes.shape).mean(1))
     levels = (items.price_level + 1).astype(np.uint32)  # 0: not known, which is no key
-    put("price_level", _affinity(profile.price_levels, levels, now, SEASON))
+    put("price_level", _affinity(profile.price_levels, levels, now)[:, SEASON])
     usual = _usual_level(profile.price_levels, now)
     put("price_level_distance", np.where(levels > 0, np.abs(items.price_level - usual), 0) if usual is not None else 0)
     relative = _relative_price(price)
@@ -136,7 +137,7 @@ def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
     size, head, tail = len(products), profile.products, profile.products.tail
     strengths, known = np.zeros((size, 3), np.float32), np.zeros(size, np.bool_)
     purchases, age = np.zeros(size, np.float32), np.full(size, np.float32(_LONG_AGO))
-    gap = np.full(size, np.float32(np.nan))
+    gap = np.zeros(size, np.float32)
     if len(tail):
         place, known = _places(tail.key_array(), products & np.uint32((1 << KEY_BITS) - 1))
         faded = tail.strengths(now)[place]
@@ -150,7 +151,7 @@ def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
         strengths[:, SEASON] = np.where(first, head.strengths(now)[place], strengths[:, SEASON])
         purchases = np.where(first, head.purchases()[place], purchases)
         age = np.where(first, np.minimum(head.ages(now)[place] / _DAY, _LONG_AGO), age)
-        gap = np.where(first, head.gaps()[place] / _DAY, np.nan)
+        gap = np.where(first, head.gaps()[place] / _DAY, 0)
     if len(profile.latest):
         place, late = _places(profile.latest.key_array(), products)
         strengths[:, :SEASON] = np.where(late[:, None], profile.latest.strengths(now)[place, :SEASON], 0)
@@ -173,14 +174,13 @@ def _places(keys: KeyArray, wanted: KeyArray) -> tuple[npt.NDArray[np.intp], npt
     return found, keys[found] == wanted
 
 
-def _affinity(table: DecayedTable, wanted: KeyArray, now: float, speed: int) -> FloatArray:
-    """The share of each of `wanted` in what the shopper is drawn to; 0 for what has no name."""
+def _affinity(table: DecayedTable, wanted: KeyArray, now: float) -> FloatArray:
+    """`(R, 3)`: the share of each of `wanted` in what the shopper is drawn to; 0 for what has no name."""
     if not len(table):
-        return np.zeros(len(wanted), np.float32)
-    strengths = np.maximum(table.strengths(now)[:, speed], 0)
-    place, known = _places(table.key_array(), wanted)
-    share = np.where(known & (wanted != NO_KEY), strengths[place], 0) / (float(strengths.sum()) + UNIT)
-    return np.asarray(share, np.float32)
+        return np.zeros((len(wanted), 3), np.float32)
+    strengths = np.maximum(table.strengths(now), 0)
+    matches = (wanted[:, None] == table.key_array()).astype(np.float32)  # tables are small: faster than looking up
+    return np.asarray(matches @ (strengths / (strengths.sum(0) + UNIT)), np.float32)
 
 
 def _share(values: FloatArray) -> FloatArray:
@@ -216,12 +216,13 @@ def _usual_level(table: DecayedTable, now: float) -> float | None:
 
 def _relative_price(price: FloatArray) -> FloatArray:
     """Log of each price over the list's median; 0 where it is not known."""
-    known = price[price > 0]
+    sold = price > 0
+    known = np.sort(price[sold])
     if not len(known):
         return np.zeros(len(price), np.float32)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        relative = np.log(price / np.median(known))
-    return np.asarray(np.clip(np.nan_to_num(relative, nan=0.0, neginf=0.0), -2, 2), np.float32)
+    relative = np.zeros(len(price), np.float32)
+    relative[sold] = np.log(price[sold] / known[len(known) // 2])
+    return np.clip(relative, -2, 2)
 
 
 def _habit(profile: Profile, kinds: KeyArray, now: float) -> FloatArray:
@@ -233,9 +234,8 @@ def _habit(profile: Profile, kinds: KeyArray, now: float) -> FloatArray:
     if not len(table) or not len(profile.kinds):
         return np.zeros(len(kinds), np.float32)
     strengths = dict(zip(table.keys, np.maximum(table.strengths(now)[:, SEASON], 0).tolist(), strict=True))
-    current, values = day_part(now), []
-    for kind in profile.kinds.keys:
+    values, current = np.zeros(len(kinds), np.float32), day_part(now)
+    for kind in set(profile.kinds.keys).intersection(kinds.tolist()):
         parts = [strengths.get(habit_key(kind, part), 0.0) for part in range(DAY_PARTS)]
-        values.append(math.log((parts[current] + UNIT) / (sum(parts) / DAY_PARTS + UNIT)))
-    place, known = _places(profile.kinds.key_array(), kinds)
-    return np.asarray(np.where(known, np.array(values, np.float32)[place], 0), np.float32)
+        values[kinds == kind] = math.log((parts[current] + UNIT) / (sum(parts) / DAY_PARTS + UNIT))
+    return values

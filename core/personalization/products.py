@@ -89,9 +89,9 @@ class ProductTable:
         return np.array(self._purchases, np.float32)
 
     def gaps(self) -> FloatArray:
-        """`(N,)` mean seconds between two purchases; NaN where it was not bought twice."""
+        """`(N,)` mean seconds between two purchases; 0 where it was not bought twice."""
         codes = np.array(self._gaps, np.float32)
-        return np.where(codes > 0, _SHORTEST_GAP * np.exp2((codes - 1) / _STEPS), np.nan).astype(np.float32)
+        return np.where(codes > 0, _SHORTEST_GAP * np.exp2((codes - 1) / _STEPS), 0).astype(np.float32)
 
     def key_array(self) -> KeyArray:
         """`(N,)`."""

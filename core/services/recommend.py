@@ -176,7 +176,7 @@ class RecommendService:
     def _wanted(self, index: ProductIndex, rows: IntArray, shopper: Shopper) -> npt.NDArray[np.bool_]:
         """Which are not turned down, nor bought lately; what is bought again and again comes when it is due."""
         own = own_dealings(shopper.profile, self._taste.facts.items(index, rows).product, shopper.now)
-        due = ~np.isnan(own.gap) & (own.since_bought >= _DUE * np.nan_to_num(own.gap))
+        due = (own.gap > 0) & (own.since_bought >= _DUE * own.gap)
         wanted: npt.NDArray[np.bool_] = (own.strengths[:, SEASON] >= 0) & (
             (own.since_bought > _BOUGHT_LATELY) | (own.purchases == 0) | due
         )
