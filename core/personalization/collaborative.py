@@ -3,7 +3,7 @@
 from core.personalization.features import FloatArray
 from core.personalization.known import Known
 
-POWER = 0.5
+POWER = 0.05  # nearly whether it goes with them at all: see `contextual`
 
 
 def collaborative(known: Known) -> FloatArray:

@@ -9,8 +9,8 @@ import numpy as np
 from core.personalization.features import FloatArray
 from core.personalization.known import Known
 
-COHORT = 0.6  # share of the cohort's popularity beside these days' of everybody
-POWER = 0.5
+COHORT = 0.4  # share of the cohort's popularity beside these days' of everybody
+POWER = 0.1  # nearly its rank: with the weight that the component has, more would overrule the profile
 VISIT_HALF = 0.5  # share of the visit in a list or a kind from which on it has half of the say
 
 

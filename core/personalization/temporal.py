@@ -5,8 +5,8 @@ import numpy as np
 from core.personalization.features import FloatArray
 from core.personalization.known import Known
 
-RECENT, RISING, DUE, HABIT = 0.55, 0.3, 0.1, 0.05
-POWER = 0.5
+RECENT, RISING, DUE, HABIT = 0.69, 0.02, 0.27, 0.02
+RECENT_POWER, POWER = 0.6, 0.15
 
 
 def temporal(known: Known) -> FloatArray:
@@ -15,7 +15,7 @@ def temporal(known: Known) -> FloatArray:
     `age_relative` is log((age + 3) / (least age of the list + 3)) in days; `due` log((days since the last purchase + 1)
     / (usual gap + 1)), or −9 where no gap is known.
     """
-    recent = np.where(known["own_season"] > 0, np.exp(-POWER * known["age_relative"]), 0)
+    recent = np.where(known["own_season"] > 0, np.exp(-RECENT_POWER * known["age_relative"]), 0)
     due = np.where(known["due"] > -8, np.minimum(np.exp(known["due"]), 1), 0)
     habit = np.clip(0.5 + 0.5 * known["habit"], 0, 1) * (known["kind"] > 0)
     rising = known.beside_best("popularity_days", POWER)
