@@ -1,5 +1,6 @@
 """From a request to whom it is for: the profile as of the last acknowledged event, and what is known of the visit."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class Shoppers:
         settings: PersonalizationSettings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.late = 0  # keystrokes that had to do without a profile
         self._database, self._profiles, self._crowd, self._settings = database, profiles, crowd, settings
         self._clock = clock
         self._cohorts: OrderedDict[str, tuple[int, ...]] = OrderedDict()
@@ -49,33 +51,48 @@ class Shoppers:
         """How many events the crowd has learnt from."""
         return self._crowd.crowd.events
 
-    async def find(self, caller: Caller) -> Shopper:
-        """Whom to serve: a signed user, or else the session alone."""
-        owner = owner_of(caller.user_key, caller.session_id)
-        profile, _ = await self._profiles.get(owner or "")
-        return Shopper(
-            profile,
-            self._crowd.crowd,
-            self._clock().timestamp(),
-            await self._cohorts_of(caller.session_id),
-            self._formula,
-            self._settings.learned_reranker,
-        )
+    async def find(self, caller: Caller, patience_seconds: float | None = None) -> Shopper:
+        """Whom to serve: a signed user, or else the session alone.
+
+        What is not at hand is waited for no longer than `patience_seconds`: then it is somebody of whom nothing is
+        known, which is counted (`late`).
+        """
+        owner = owner_of(caller.user_key, caller.session_id) or ""
+        profile, cohorts = self._profiles.at_hand(owner), self._cohorts_at_hand(caller.session_id)
+        if profile is not None and cohorts is not None:
+            return self._shopper(profile, cohorts)
+        try:
+            return self._shopper(*await asyncio.wait_for(self._read(owner, caller.session_id), patience_seconds))
+        except TimeoutError:
+            self.late += 1
+            return self.nobody()
+
+    def _shopper(self, profile: Profile, cohorts: tuple[int, ...]) -> Shopper:
+        now = self._clock().timestamp()
+        return Shopper(profile, self._crowd.crowd, now, cohorts, self._formula, self._settings.learned_reranker)
+
+    async def _read(self, owner: str, session_id: str) -> tuple[Profile, tuple[int, ...]]:
+        profile, _ = await self._profiles.get(owner)
+        return profile, await self._cohorts_of(session_id)
 
     def nobody(self) -> Shopper:
         """Somebody of whom nothing is known."""
-        return Shopper(Profile(), self._crowd.crowd, self._clock().timestamp(), (), self._formula)
+        return self._shopper(Profile(), ())
 
     def begin(self, visit: ShopSession) -> None:
         """A visit begins here."""
         self._keep(visit.session_id, visit)
 
-    async def _cohorts_of(self, session_id: str) -> tuple[int, ...]:
+    def _cohorts_at_hand(self, session_id: str) -> tuple[int, ...] | None:
         if not self._settings.cohort_priors:
             return ()
         known = self._cohorts.get(session_id)
         if known is not None:
             self._cohorts.move_to_end(session_id)
+        return known
+
+    async def _cohorts_of(self, session_id: str) -> tuple[int, ...]:
+        if (known := self._cohorts_at_hand(session_id)) is not None:
             return known
         try:
             visit = await self._database.read(partial(find_visit, session_id=session_id))

@@ -143,6 +143,15 @@ class ProfileCache:
         """Whether workers share profiles through Redis."""
         return self._shared is not None
 
+    def at_hand(self, owner: str) -> Profile | None:
+        """The profile of `owner`, where it is in this process and known to be the newest; None: it must be read."""
+        entry = self._entries.get(owner)
+        if entry is None or self._shared is not None or entry.mark != self._marks.of(owner):
+            return None
+        self._entries.move_to_end(owner)
+        self.counts.hits += 1
+        return entry.profile
+
     async def get(self, owner: str) -> tuple[Profile, int]:
         """The profile of `owner` as of the last acknowledged event, and its version; empty where nothing is known.
 

@@ -57,6 +57,7 @@ async def stats(state: State) -> StatsResponse:
             "unreadable_cache_entries": state.candidates.unreadable,
             "sessions_not_read": state.sessions.failures,
             "sessions_read_late": state.sessions.late,
+            "profiles_read_late": state.shoppers.late,
         },
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
         live_catalog=_live_catalog(models),

@@ -11,6 +11,7 @@ from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
 from api.schemas.products import ProductCard
+from api.session_context import PATIENCE_SECONDS
 from core.domain import SuggestQuery
 from database.repositories.lists import ListLog
 
@@ -29,7 +30,7 @@ async def autosuggest(
     models = state.models
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
-    shopper = await state.shoppers.find(caller) if may_know else None
+    shopper = await state.shoppers.find(caller, PATIENCE_SECONDS) if may_know else None
     finished = await complete(
         state,
         models,
