@@ -1,23 +1,29 @@
 """`python run_demo.py --tour`: the method in the terminal, on what is published.
 
-Data and categories → the models → two shoppers in front of an empty box → one session, keystroke by keystroke → search.
+Data and categories → the models → two shoppers in front of an empty box → one session, keystroke by keystroke → search →
+the same search for two shoppers who bought something.
 Every line is computed while you watch; nothing is canned.
 """
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from config.settings import Settings
-from core.domain import SearchQuery, SuggestQuery
+from core.domain import Action, Engagement, SearchQuery, SuggestQuery
 from core.errors import CadenceError
+from core.personalization.crowd import Crowd
+from core.personalization.profile import folded
+from core.personalization.score import COMPONENTS
+from core.personalization.shopper import Shopper
 from core.services.bundle import Bundle, load_bundle
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
 
-_SHOWN = 5
+_SHOWN, _COMPARED = 5, 8
 
 
 class Tour:
@@ -37,6 +43,7 @@ class Tour:
         self._two_shoppers()
         self._session(query)
         self._results(query)
+        self._two_tastes(query)
 
     def _title(self, text: str) -> None:
         self._console.rule(f"[bold]{text}", align="left")
@@ -94,6 +101,29 @@ class Tour:
         self._console.print(", ".join(f"{value.value} {value.count}" for value in reply.facets.category[:6]) or "–")
         for hit in reply.hits:
             self._console.print(f"  {hit.score:.3f}  product {hit.product_id}")
+
+    def _two_tastes(self, query: str) -> None:
+        self._title(f"7  “{query}” for nobody, and for two shoppers who each bought one of these")
+        if not self._bundle.has_catalog:
+            return
+        plain = [hit.product_id for hit in self._search.search(SearchQuery(query, limit=_COMPARED)).hits]
+        bought = [plain[min(place, len(plain) - 1)] for place in (4, 7)] if plain else []
+        lists, reasons = [plain], []
+        for product in bought:
+            now = datetime.now(UTC)
+            facts = self._search.event_facts(product)
+            purchase = Engagement("tour", Action.PURCHASE, now, session_id="tour", item_id=product, facts=facts)
+            shopper = Shopper(folded([purchase]), Crowd(), now.timestamp())
+            hits = self._search.search(SearchQuery(query, limit=_COMPARED, explain=True), shopper).hits
+            lists.append([hit.product_id for hit in hits])
+            reasons.append(next(hit.explain or {} for hit in hits if hit.product_id == product))
+        table = Table("nobody", *(f"bought {product}" for product in bought))
+        for row in zip(*lists, strict=True):
+            table.add_row(*(f"[bold]{one}[/bold]" if one in bought else one for one in row))
+        self._console.print(table)
+        for product, why in zip(bought, reasons, strict=True):
+            parts = " + ".join(f"{why[f'{name}_weight']} · {why[name]:.2f} {name}" for name in COMPONENTS)
+            self._console.print(f"  {product}: final {why['final']:.2f} = {parts}")
 
     def _head(self, count: int) -> list[str]:
         return self._texts(SuggestQuery("", limit=count))
