@@ -1,7 +1,7 @@
 """`python run_demo.py --tour`: the method in the terminal, on what is published.
 
-Data and categories → the models → two shoppers in front of an empty box → one session, keystroke by keystroke → search →
-the same search for two shoppers who bought something.
+Data and categories → the models → two shoppers in front of an empty box → one session, keystroke by keystroke → search
+→ the same search for two shoppers who bought something.
 Every line is computed while you watch; nothing is canned.
 """
 
