@@ -69,7 +69,9 @@ class Shoppers:
 
     def _shopper(self, profile: Profile, cohorts: tuple[int, ...]) -> Shopper:
         now = self._clock().timestamp()
-        return Shopper(profile, self._crowd.crowd, now, cohorts, self._formula, self._settings.learned_reranker)
+        crowd = self._crowd.crowd
+        known = crowd.known_cohorts(cohorts)
+        return Shopper(profile, crowd, now, known, self._formula, self._settings.learned_reranker)
 
     async def _read(self, owner: str, session_id: str) -> tuple[Profile, tuple[int, ...]]:
         profile, _ = await self._profiles.get(owner)

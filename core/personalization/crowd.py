@@ -3,12 +3,15 @@
 Popularity fades like a profile's strengths: at time t, Σ wᵢ · 2^(−(t − tᵢ) / h), for the half-lives of `DAYS` and
 `SEASON`. A cohort is anybody of one device, location or referrer; it has a popularity of its own.
 
+One shopper alone says nothing to others: a pair of products counts from `FEWEST` of them on, a cohort from
+`COHORT_EVENTS` events on, and what is rising or popular is measured by who takes a product up, each once.
+
 What goes with what is counted from each shopper's latest products: item-item similarity as in Linden, Smith and York
 (IEEE Internet Computing 2003), c / √(n·m) for c joint and n, m single counts, shrunk by `_SHRINK` for rare products.
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -17,6 +20,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.decayed import DAYS, HALF_LIVES, SEASON
 from core.personalization.keys import NO_KEY, KeyArray
 
@@ -26,6 +30,9 @@ LATEST = 30  # products of a shopper that go with the next one
 _SHOPPERS = 100_000  # whose latest products are remembered
 _NEIGHBOURS = 60  # kept for a product, once it has four times as many
 _SHRINK = 5.0
+FEWEST = 3  # shoppers who must have had to do with both products of a pair, or with a product that is popular
+COHORT_EVENTS = 20
+_CLICK = ACTION_WEIGHTS[Action.CLICK]
 _BITS = 2**26  # of the filter: 8 MB
 _RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]] * 2)
 _FIRST = 1_024  # places of an empty table
@@ -66,21 +73,24 @@ class FadingCounts:
         sums[places < 0] = 0
         return sums
 
-    def largest(self, count: int, now: float, speed: int) -> list[tuple[int, float]]:
-        """The `count` keys with the largest sums, largest first. `speed`: `DAYS` or `SEASON`."""
-        sums = self._faded(np.arange(len(self._places)), now)[:, speed - DAYS]
-        order = np.argsort(-sums, kind="stable")[:count].tolist()
-        keys = list(self._places) if order else []
-        return [(keys[at], float(sums[at])) for at in order if sums[at] > 0]
+    def largest(self, count: int, now: float, least: float) -> list[tuple[int, float]]:
+        """The `count` keys with the largest parts of the season, largest first; none below `least`."""
+        return self._best(count, self._faded(np.arange(len(self._places)), now)[:, 3], least)
 
-    def rising(self, count: int, now: float) -> list[tuple[int, float]]:
-        """The keys that lie most above what the season makes one expect: (days − expected) / √(expected + 1)."""
-        sums = self._faded(np.arange(len(self._places)), now)
-        expected = sums[:, 1] * (HALF_LIVES[DAYS] / HALF_LIVES[SEASON])
-        scores = (sums[:, 0] - expected) / np.sqrt(expected + 1)
-        order = np.argsort(-scores, kind="stable")[:count].tolist()
+    def rising(self, count: int, now: float, least: float) -> list[tuple[int, float]]:
+        """The keys whose parts lie most above what the season makes one expect: (days − expected) / √(expected + 1).
+
+        None whose part of these days is below `least`.
+        """
+        parts = self._faded(np.arange(len(self._places)), now)[:, 2:]
+        expected = parts[:, 1] * (HALF_LIVES[DAYS] / HALF_LIVES[SEASON])
+        scores = (parts[:, 0] - expected) / np.sqrt(expected + 1)
+        return self._best(count, np.where(parts[:, 0] >= least, scores, 0), 0.0)
+
+    def _best(self, count: int, values: FloatArray, least: float) -> list[tuple[int, float]]:
+        order = np.argsort(-values, kind="stable")[:count].tolist()
         keys = list(self._places) if order else []
-        return [(keys[at], float(scores[at])) for at in order if scores[at] > 0]
+        return [(keys[at], float(values[at])) for at in order if values[at] > 0 and values[at] >= least]
 
     def _faded(self, places: npt.NDArray[np.int64], now: float) -> FloatArray:
         ages = np.maximum(now - self._at[places], 0)
@@ -112,6 +122,7 @@ class GoesWith:
         found = [
             (other, count / ((own * self._single.get(other, 0.0)) ** 0.5 + _SHRINK))
             for other, count in self._joint.get(key, {}).items()
+            if count >= FEWEST
         ]
         return sorted(((other, min(score, 1.0)) for other, score in found), key=lambda pair: (-pair[1], pair[0]))
 
@@ -121,6 +132,8 @@ class GoesWith:
         for key, weight in zip(keys, weights, strict=True):
             own = self._single.get(key, 0.0)
             for other, count in self._joint.get(key, {}).items():
+                if count < FEWEST:
+                    continue
                 score = weight * count / ((own * self._single.get(other, 0.0)) ** 0.5 + _SHRINK)
                 total[other] = total.get(other, 0.0) + score
         return total
@@ -154,6 +167,7 @@ class Crowd:
     def __init__(self) -> None:
         self.events = 0
         self._popularity = FadingCounts()  # by product; the part is of who had nothing to do with it before
+        self._cohort_events: Counter[int] = Counter()
         self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
         self._cohorts, self._kinds = FadingCounts(), FadingCounts()  # by cohort and product, or pseudo-category
         self._viewed, self._bought = GoesWith(), GoesWith()
@@ -180,11 +194,16 @@ class Crowd:
             first = weight > 0 and self._is_first(shopper, product)
             self._popularity.add(product, weight, at, weight if first else 0.0)
             for cohort in cohorts:
+                self._cohort_events[cohort] += 1
                 self._cohorts.add(cohort << 32 | product, weight, at)
                 if kind != NO_KEY:
                     self._kinds.add(cohort << 32 | kind, weight, at)
             if weight > 0:
                 self._follow(shopper, product, bought)
+
+    def known_cohorts(self, cohorts: Iterable[int]) -> tuple[int, ...]:
+        """Those of which enough is known to say something to others."""
+        return tuple(cohort for cohort in cohorts if self._cohort_events[cohort] >= COHORT_EVENTS)
 
     def goes_with(self, products: Sequence[int], weights: Sequence[float]) -> dict[int, float]:
         """By product: the sum of `weights` `(N,)` times how well it goes with each of `products`."""
@@ -224,14 +243,14 @@ class Crowd:
             return self._viewed.neighbours(product)[:count]
 
     def popular(self, count: int, now: float) -> list[tuple[int, float]]:
-        """The most popular products of the season, most popular first."""
+        """The products that most shoppers took up in the season, at least `FEWEST`, most popular first."""
         with self._lock:
-            return self._popularity.largest(count, now, SEASON)
+            return self._popularity.largest(count, now, FEWEST * _CLICK)
 
     def rising(self, count: int, now: float) -> list[tuple[int, float]]:
-        """Products more popular these days than the season makes one expect, the most surprising first."""
+        """Products that more shoppers take up these days than the season makes one expect, most surprising first."""
         with self._lock:
-            return self._popularity.rising(count, now)
+            return self._popularity.rising(count, now, FEWEST * _CLICK)
 
     def _is_first(self, shopper: int, product: int) -> bool:
         """Whether the two meet for the first time; among 5 million that met, one in a dozen is taken for known."""

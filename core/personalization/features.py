@@ -25,6 +25,7 @@ from core.personalization.tail import KEY_BITS
 FloatArray = npt.NDArray[np.float32]
 
 UNIT = 3.0
+_UNITS = np.array([UNIT / 3, UNIT, UNIT], np.float32)  # a visit is short
 _DAY = 86_400.0
 _LONG_AGO = 999.0  # days
 _SEASON_DAYS = HALF_LIVES[SEASON] / _DAY
@@ -36,8 +37,8 @@ FEATURES = (
     "own_season", "own_days", "own_visit", "against", "purchases", "purchase_share", "own_rank", "age", "age_relative",
     "latest", "due", "gap",
     "list_size", "list_strength", "list_purchases", "list_variety", "list_known", "list_top", "list_age",
-    "brand_in_list", "attributes_in_list", "brand", "category", "kind", "visit_kind", "attributes", "price_level",
-    "price_level_distance", "price", "price_distance",
+    "list_taken_up", "brand_in_list", "attributes_in_list", "brand", "category", "kind", "visit_kind", "attributes",
+    "price_level", "price_level_distance", "price", "price_distance",
     "popularity", "popularity_days", "first", "first_days", "popularity_place", "popularity_rank", "trend",
     "cohort", "cohort_known", "goes_with", "goes_with_rank", "habit",
 )  # fmt: skip
@@ -91,6 +92,7 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("list_known", kinds / size)
     put("list_top", float(season.max()) / (total + UNIT))
     put("list_age", np.log1p(nearest))
+    put("list_taken_up", np.log1p(float(np.maximum(seen.first[:, 1], 0).sum()) / UNIT))
 
     put("brand_in_list", (_of_same(items.brand, season) - season) / (total - season + UNIT))
     put("attributes_in_list", _of_same_attributes(items.attributes, season) / (total - season + UNIT))
@@ -175,12 +177,12 @@ def _places(keys: KeyArray, wanted: KeyArray) -> tuple[npt.NDArray[np.intp], npt
 
 
 def _affinity(table: DecayedTable, wanted: KeyArray, now: float) -> FloatArray:
-    """`(R, 3)`: the share of each of `wanted` in what the shopper is drawn to; 0 for what has no name."""
+    """`(R, 3)` in [0, 1): how strongly the shopper is drawn to each beside the strongest; 0 for what has no name."""
     if not len(table):
         return np.zeros((len(wanted), 3), np.float32)
     strengths = np.maximum(table.strengths(now), 0)
     matches = (wanted[:, None] == table.key_array()).astype(np.float32)  # tables are small: faster than looking up
-    return np.asarray(matches @ (strengths / (strengths.sum(0) + UNIT)), np.float32)
+    return np.asarray(matches @ (strengths / (strengths.max(0) + _UNITS)), np.float32)
 
 
 def _share(values: FloatArray) -> FloatArray:

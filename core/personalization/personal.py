@@ -7,23 +7,23 @@ from core.personalization.known import Known
 
 NEUTRAL = 0.1
 HALF = 0.6  # strength, in `UNIT`s, that counts a half: a click, nearly
-DRAWN, BOUGHT, DAYS, ALIKE = 0.65, 0.25, 0.03, 0.07
+DRAWN, BOUGHT, DAYS = 0.7, 0.27, 0.03
+ALIKE = 0.4  # what a product that was never touched may have, if it is like those that were
+_BRAND, _ATTRIBUTES, _PRICE = 0.7, 0.9, 0.5  # how much each says of that
 
 
 def personal(known: Known) -> FloatArray:
     """`(R,)` in [0, 1]: `NEUTRAL` for one of which the profile knows nothing, less for one that was turned down.
 
-    The strength of each product, its share of what was bought of the list, these days, and what else was taken of its
-    brand, attributes and price level, in this list or anywhere.
+    A product's own part is its strength, its share of what was bought of the list, and these days. What that leaves
+    open is filled by likeness: the brand, the attributes and the price level that the shopper is drawn to, in this
+    list or anywhere; any of them may do (a noisy or).
     """
     strength = known.strength()
-    anywhere = (known["brand"] + known["attributes"] + known["price_level"]) / 3
-    alike = np.maximum(np.maximum(known["brand_in_list"], known["attributes_in_list"]), anywhere)
-    mixed = (
-        DRAWN * strength / (strength + HALF)
-        + BOUGHT * known["purchase_share"]
-        + DAYS * known["own_days"]
-        + ALIKE * alike
-    )
+    own = DRAWN * strength / (strength + HALF) + BOUGHT * known["purchase_share"] + DAYS * known["own_days"]
+    brand = np.maximum(known["brand_in_list"], known["brand"])
+    attributes = np.maximum(known["attributes_in_list"], known["attributes"])
+    unlike = (1 - _BRAND * brand) * (1 - _ATTRIBUTES * attributes) * (1 - _PRICE * known["price_level"])
+    mixed = own + (1 - own) * ALIKE * (1 - unlike)
     neutral = NEUTRAL * np.exp2(known["against"])
     return np.asarray(neutral + (1 - NEUTRAL) * np.minimum(mixed, 1), np.float32)

@@ -39,7 +39,7 @@ MAX_BYTES = _HEADER.size + _SIZES.size + products_bytes(HEAD, TAIL) + ENTRY_BYTE
 _SEARCHED = 1.0  # weight of a completed query for its words
 _SKIPPED = -0.3
 _MAX_SKIPPED, _MAX_ATTRIBUTES, _MAX_TERMS = 3, 6, 8
-_SHORT_LOOK, _LONG_LOOK = 0.5, 1.5  # what a view of no time counts, and one of a minute or more
+_SHORT_LOOK, _LONG_LOOK = 0.1, 1.5  # what a view of no time counts, and one of a minute or more
 _MINUTE = 60.0
 _LATEST = 2**32 - 1
 
@@ -157,8 +157,13 @@ def folded(events: Iterable[Engagement]) -> Profile:
 
 
 def weight_of(event: Engagement) -> float:
-    """What an event says of its product; a view by how long it lasted."""
+    """What an event says of its product; a view by how long it lasted.
+
+    What is taken out of the cart takes back that it was put there, too.
+    """
     weight = ACTION_WEIGHTS[event.action]
+    if event.action is Action.REMOVE_FROM_CART:
+        weight -= ACTION_WEIGHTS[Action.ADD_TO_CART]
     if event.action in (Action.VIEW, Action.REVIEW_VIEW) and event.duration_seconds is not None:
         weight *= _SHORT_LOOK + (_LONG_LOOK - _SHORT_LOOK) * min(event.duration_seconds / _MINUTE, 1.0)
     return weight

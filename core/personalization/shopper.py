@@ -9,7 +9,7 @@ from core.personalization.score import Formula
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """`profile` and `crowd` are read, never changed. `cohorts`: what is known of the visit (`crowd.cohort_key`)."""
+    """`profile` and `crowd` are read, never changed. `cohorts`: those of the visit that the crowd knows enough of."""
 
     profile: Profile
     crowd: Crowd
@@ -21,4 +21,4 @@ class Shopper:
     @property
     def is_known(self) -> bool:
         """Whether anything tells this shopper from others."""
-        return len(self.profile) > 0 or bool(self.cohorts and self.crowd.events)
+        return len(self.profile) > 0 or bool(self.cohorts)

@@ -38,6 +38,7 @@ _OF_A_KIND = 3  # products of one pseudo-category, for one reason
 _INTERESTING = 40  # products of a profile whose vectors are looked at
 _BOUGHT_LATELY = 30.0  # days in which what was bought is not wanted again, unless it is due
 _DUE = 0.8  # of the usual gap
+_FLOORED, _FLOOR = (Reason.FOR_YOU, Reason.SIMILAR), 0.5  # of the best one's base score
 _OF_PRODUCT = (Reason.SIMILAR, Reason.BOUGHT_TOGETHER)
 _ANYWHERE = (Reason.FOR_YOU, Reason.TRENDING, Reason.NEW)
 
@@ -149,7 +150,9 @@ class RecommendService:
         if not len(rows):
             return []
         base = np.array([found[row] for row in rows.tolist()], np.float32)
-        if reason is Reason.FOR_YOU:
+        if reason in _FLOORED:  # fewer, rather than what has little to do with it
+            rows, base = rows[base >= _FLOOR * base.max()], base[base >= _FLOOR * base.max()]
+        if reason not in _OF_PRODUCT:
             wanted = self._wanted(index, rows, shopper)
             rows, base = rows[wanted], base[wanted]
             if not len(rows):

@@ -1,8 +1,9 @@
 """Profiles, folded in the transaction that stores their events: at every commit a profile is the fold of its log.
 
-An owner is a user, or a session without one. Where a guest or a session signs in, what it did until then becomes the
-user's: a link says so, the log itself never changes. What comes in under its name later is its own again: who has the
-id of a session can neither read nor write a known user's profile.
+An owner is a user, or a session without one. Where a guest or a session signs in, what it did becomes the user's: a
+link says so, the log itself never changes. A guest is known by a signed token, so what comes in with it later is the
+user's, too; of a session without one only what came before: who has its id can neither read nor write a known user's
+profile.
 
 An event that comes late (before the last one in canonical order) is folded again with those after it: from the newest
 snapshot that is earlier, or from the beginning.
@@ -69,6 +70,8 @@ def fold_new(connection: Connection, new: Sequence[Engagement], now: datetime) -
         owner = owner_of(event.user_key, event.session_id)
         if owner is not None:
             groups[owner].append(event)
+    for guest, user in _signed_in(connection, list(groups)).items():
+        groups[user] += groups.pop(guest)
     known = _known(connection, list(groups))
     rows = []
     for owner, some in groups.items():
@@ -175,6 +178,23 @@ def _events_after(connection: Connection, owner: str, at: datetime) -> Iterator[
     )
     for row in connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE}):
         yield event_of(row)
+
+
+def _is_given(owner: str, linked_at: datetime) -> ColumnElement[bool]:
+    """What of `owner` belongs to the user who signed in."""
+    if owner.startswith(_USER):
+        return _is_of(owner)
+    return and_(_is_of(owner), events.c.received_at <= linked_at)
+
+
+def _signed_in(connection: Connection, some: Sequence[str]) -> dict[str, str]:
+    """Of guests who signed in: which user each is."""
+    guests = [owner for owner in some if owner.startswith(_USER)]
+    found: dict[str, str] = {}
+    for few in chunks(guests):
+        statement = select(profile_links.c.owner, profile_links.c.merged_into).where(profile_links.c.owner.in_(few))
+        found.update((owner, user) for owner, user in connection.execute(statement))
+    return found
 
 
 def _is_of(owner: str) -> ColumnElement[bool]:

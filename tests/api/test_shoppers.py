@@ -14,6 +14,7 @@ from api.security import Caller
 from api.shoppers import Shoppers
 from config.settings import PersonalizationSettings
 from core.domain import Action
+from core.personalization.crowd import COHORT_EVENTS
 from core.personalization.keys import Space, keys_of
 from database.connection import Database
 from database.profile_cache import ChangeMarks, ProfileCache
@@ -71,7 +72,11 @@ async def test_a_keystroke_does_not_wait_for_a_slow_database(held: Held, tmp_pat
 async def test_a_visit_belongs_to_its_cohorts_unless_that_is_off(held: Held, tmp_path: Path) -> None:
     async with held.transaction() as session:
         await SessionRepository(session).add(VISIT)
-    find, _, _ = shoppers(held, tmp_path)
+    find, _, follower = shoppers(held, tmp_path)
+    assert (await find.find(Caller("s1"))).cohorts == ()  # nothing is known of any of these
+    cohorts = cohorts_of("phone", "Berlin", "https://example.org")
+    for number in range(COHORT_EVENTS):
+        follower.crowd.add(number, 7, 2.0, START.timestamp(), cohorts=cohorts)
     assert (await find.find(Caller("s1"))).cohorts == tuple(cohorts_of("phone", "Berlin", "https://example.org"))
     never, _, _ = shoppers(held, tmp_path, cohort_priors=False)
     assert (await never.find(Caller("s1"))).cohorts == ()

@@ -17,7 +17,7 @@ from core.personalization.profile import Profile, folded
 from database.connection import Database
 from database.models import profiles
 from database.profile_cache import ChangeMarks, ProfileCache, SharedProfiles
-from database.repositories.profiles import find_profile, merge, owner_of, owners, refold
+from database.repositories.profiles import compare, find_profile, merge, owner_of, owners, refold
 from database.writer import EventWriter
 from tests.core.personalization.events import START, event
 
@@ -109,6 +109,19 @@ async def test_who_knows_a_session_id_cannot_write_the_profile_of_its_user(datab
     assert await stored(database, "s:s1") == folded([later]).to_bytes()
     assert (await database.commit(partial(refold, owner="u:k", now=NOW))) is not None
     assert await stored(database, "u:k") == folded([event(1)]).to_bytes()
+
+
+async def test_what_a_guest_does_after_signing_in_elsewhere_is_the_users(
+    database: Database, writer: EventWriter
+) -> None:
+    """The token of the guest vouches for it: an older tab loses nothing."""
+    before, after = replace(event(1), user_key="guest"), replace(event(2), user_key="guest")
+    await writer.append(before)
+    await database.commit(partial(merge, owner="u:guest", into="u:k", now=NOW))
+    await writer.append(after)
+    assert await stored(database, "u:k") == folded([before, after]).to_bytes()
+    assert await stored(database, "u:guest") is None
+    assert await database.read(partial(compare, owner="u:guest")) and await database.read(partial(compare, owner="u:k"))
 
 
 async def test_rebuilt_from_the_log_it_is_the_same(database: Database, writer: EventWriter) -> None:

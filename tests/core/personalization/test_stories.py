@@ -99,11 +99,36 @@ def test_a_newcomer_from_berlin_sees_what_berlin_likes() -> None:
 
 
 def test_who_bought_the_printer_is_shown_its_ink() -> None:
-    story = Story(crowd_of([["printer", "ink"], ["printer", "ink"], ["laser", "other ink"], ["laser", "other ink"]]))
+    story = Story(crowd_of([["printer", "ink"]] * 3 + [["laser", "other ink"]] * 3 + [["printer", "other ink"]]))
     story.does(Action.PURCHASE, "printer")
     components = story.taste(["other ink", "ink"], DAY).components
     assert components[1, 2] > components[0, 2]
     assert story.order(["other ink", "ink"], DAY)[0] == "ink"
+
+
+def test_one_stranger_leads_nobody() -> None:
+    crowd = crowd_of([["printer", "novel"]])
+    for _ in range(50):
+        buys(crowd, 7, ["fine shoe"])
+    story = Story(crowd)
+    story.does(Action.PURCHASE, "printer")
+    assert not story.taste(["novel", "ink"], DAY).components[:, 2].any()
+    quiet = Story()
+    quiet.does(Action.PURCHASE, "printer")
+    shift = story.taste(SHOES, DAY).final - quiet.taste(SHOES, DAY).final
+    assert float(shift.max() - shift.min()) < 0.04  # not even who buys one thing fifty times
+    assert crowd.popular(5, START.timestamp()) == crowd.rising(5, START.timestamp()) == []
+
+
+def test_a_glance_is_no_interest() -> None:
+    story = Story()
+    story.does(Action.VIEW, "iron pot", duration_seconds=0.5)
+    looked = Story()
+    looked.does(Action.VIEW, "iron pot", duration_seconds=45.0)
+    glance, look = (
+        float(one.taste(POTS, MINUTE).final[2] - one.taste(POTS, MINUTE).final[0]) for one in (story, looked)
+    )
+    assert 0 <= glance < look / 3
 
 
 def test_suggestions_follow_what_was_searched_and_fade() -> None:
