@@ -20,7 +20,6 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.decayed import DAYS, HALF_LIVES, SEASON
 from core.personalization.keys import NO_KEY, KeyArray
 
@@ -32,7 +31,7 @@ _NEIGHBOURS = 60  # kept for a product, once it has four times as many
 _SHRINK = 5.0
 FEWEST = 3  # shoppers who must have had to do with both products of a pair, or with a product that is popular
 COHORT_EVENTS = 20
-_CLICK = ACTION_WEIGHTS[Action.CLICK]
+_LEAST = 0.7 * FEWEST  # of a count that fades: two at once are less, three within days are not
 _BITS = 2**26  # of the filter: 8 MB
 _RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]] * 2)
 _FIRST = 1_024  # places of an empty table
@@ -150,7 +149,7 @@ class GoesWith:
 class Seen:
     """What the crowd says of R products.
 
-    `popularity` `(R, 2)` for `DAYS` and `SEASON`; `first` `(R, 2)` the same of who had nothing to do with it before;
+    `popularity` `(R, 2)` for `DAYS` and `SEASON`; `first` `(R, 2)`: shoppers who took it up, each counted once;
     `cohort` `(R,)`, in the season, among shoppers of the same cohorts;
     `goes_with` `(R,)`: how well each goes with what the shopper is drawn to.
     """
@@ -166,7 +165,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self.events = 0
-        self._popularity = FadingCounts()  # by product; the part is of who had nothing to do with it before
+        self._popularity = FadingCounts()  # by product; the part counts who had nothing to do with it before, each 1
         self._cohort_events: Counter[int] = Counter()
         self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
         self._cohorts, self._kinds = FadingCounts(), FadingCounts()  # by cohort and product, or pseudo-category
@@ -192,7 +191,7 @@ class Crowd:
         with self._lock:
             self.events += 1
             first = weight > 0 and self._is_first(shopper, product)
-            self._popularity.add(product, weight, at, weight if first else 0.0)
+            self._popularity.add(product, weight, at, float(first))
             for cohort in cohorts:
                 self._cohort_events[cohort] += 1
                 self._cohorts.add(cohort << 32 | product, weight, at)
@@ -245,12 +244,12 @@ class Crowd:
     def popular(self, count: int, now: float) -> list[tuple[int, float]]:
         """The products that most shoppers took up in the season, at least `FEWEST`, most popular first."""
         with self._lock:
-            return self._popularity.largest(count, now, FEWEST * _CLICK)
+            return self._popularity.largest(count, now, _LEAST)
 
     def rising(self, count: int, now: float) -> list[tuple[int, float]]:
         """Products that more shoppers take up these days than the season makes one expect, most surprising first."""
         with self._lock:
-            return self._popularity.rising(count, now, FEWEST * _CLICK)
+            return self._popularity.rising(count, now, _LEAST)
 
     def _is_first(self, shopper: int, product: int) -> bool:
         """Whether the two meet for the first time; among 5 million that met, one in a dozen is taken for known."""

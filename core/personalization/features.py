@@ -92,7 +92,7 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("list_known", kinds / size)
     put("list_top", float(season.max()) / (total + UNIT))
     put("list_age", np.log1p(nearest))
-    put("list_taken_up", np.log1p(float(np.maximum(seen.first[:, 1], 0).sum()) / UNIT))
+    put("list_taken_up", np.log1p(float(np.maximum(seen.first[:, 1], 0).sum())))
 
     put("brand_in_list", (_of_same(items.brand, season) - season) / (total - season + UNIT))
     put("attributes_in_list", _of_same_attributes(items.attributes, season) / (total - season + UNIT))
