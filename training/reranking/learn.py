@@ -41,6 +41,7 @@ Final = Callable[[FloatArray], FloatArray]
 """Features `(R, F)` of one list → what taste says of each product, `(R,)` in [0, 1]."""
 
 LEAST_LISTS = 500  # where something was clicked; from fewer a reranker learns noise
+LEAST_SHOPPERS, LEAST_HELD_OUT = 50, 12  # with a click
 LEARNED_ARM = "learned"  # `list_log.arm` of lists that a reranker ordered; all others are the formula's
 HELD_OUT = 0.2  # of the shoppers
 _SIZES = ((5_000, 7, 50), (50_000, 15, 100))  # below so many clicks: leaves, trees
@@ -69,8 +70,11 @@ class Learnt:
 
     @property
     def pays(self) -> bool:
-        """Whether held-out lists are ordered better than they were shown, beyond chance."""
-        return self.figures["nDCG gain, low"] > 0
+        """Whether held-out lists are ordered better than they were shown, beyond chance.
+
+        Of fewer than `LEAST_HELD_OUT` shoppers no interval says anything: one of a single shopper has no width.
+        """
+        return self.figures["held-out shoppers"] >= LEAST_HELD_OUT and self.figures["nDCG gain, low"] > 0
 
 
 def by_formula(formula: Formula) -> Final:
@@ -94,7 +98,12 @@ def learn(
     if len(followed) < least:
         raise ValueError(
             f"{len(followed):,} lists for known shoppers with a click are too few to learn a reranker from: "
-            f"{least:,} needed"
+            f"{least:,} needed; a click counts where its event names the list's request_id"
+        )
+    shoppers = len(set(followed.shopper))
+    if shoppers < LEAST_SHOPPERS:
+        raise ValueError(
+            f"these lists are of {shoppers:,} shoppers, too few to say anything about others: {LEAST_SHOPPERS} needed"
         )
     learning, held_out = table.split(HELD_OUT, seed)
     fixed = by_formula(formula)
