@@ -149,7 +149,7 @@ class PersonalizationSettings(_Group):
     """Lists for this shopper."""
 
     personalization_reach: float = Field(
-        default=0.1,
+        default=0.15,
         ge=0,
         le=1,
         description="what taste may add to a product's score in [0, 1]: none passes one that is more relevant by this",

@@ -23,7 +23,7 @@ class Formula:
     """How taste counts: the weights of `COMPONENTS`, how far it reaches, and how many products of a list it ranks."""
 
     weights: tuple[float, float, float, float] = WEIGHTS
-    reach: float = 0.1
+    reach: float = 0.15
     depth: int = 200
     explore: float = 0.0  # share of lists that show a product nobody knows yet higher than it has earned
 
