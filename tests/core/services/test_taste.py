@@ -40,12 +40,15 @@ def search(bundle: Bundle) -> SearchService:
 
 @pytest.fixture(scope="module")
 def crowd(bundle: Bundle) -> Crowd:
-    """Shoppers who bought at random."""
+    """Shoppers who bought ten products each, four of them always the same ten."""
     assert bundle.products is not None
-    crowd, chance = Crowd(), np.random.default_rng(0)
-    for number in range(600):
-        product = bundle.products.ids[int(chance.integers(len(bundle.products.ids)))]
-        crowd.add(number % 60, key_of(Space.PRODUCT, product), 10.0, NOW.timestamp() - number, bought=True)
+    crowd, ids = Crowd(), list(bundle.products.ids)
+    np.random.default_rng(0).shuffle(ids)
+    for start in range(0, len(ids), 10):
+        for shopper in range(4):
+            for number, product in enumerate(ids[start : start + 10]):
+                at = NOW.timestamp() - start - number
+                crowd.add(4 * start + shopper, key_of(Space.PRODUCT, product), 10.0, at, bought=True)
     return crowd
 
 
