@@ -11,7 +11,7 @@ from core.personalization.features import FloatArray
 from core.personalization.known import Known
 
 COHORT = 0.4  # share of the cohort's popularity beside these days' of everybody
-POWER = 0.1  # nearly its rank: with the weight that the component has, more would overrule the profile
+POWER = 0.07  # nearly its rank: with the weight that the component has, more would overrule the profile
 EVIDENCE = 10.0  # shoppers who took up something in a list, from which on what is popular there has half of its say
 VISIT_HALF = 0.2  # share of the visit in a list or a kind from which on it has half of the say
 

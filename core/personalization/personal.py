@@ -6,9 +6,9 @@ from core.personalization.features import FloatArray
 from core.personalization.known import Known
 
 NEUTRAL = 0.1
-HALF = 0.6  # strength, in `UNIT`s, that counts a half: a click, nearly
+HALF = 0.4  # strength, in `UNIT`s, that counts a half: a look
 DRAWN, BOUGHT, DAYS = 0.7, 0.27, 0.03
-ALIKE = 0.4  # what a product that was never touched may have, if it is like those that were
+ALIKE = 0.2  # what a product that was never touched may have, if it is like those that were
 _BRAND, _ATTRIBUTES, _PRICE = 0.7, 0.9, 0.5  # how much each says of that
 
 

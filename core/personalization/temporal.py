@@ -8,7 +8,7 @@ from core.personalization.known import Known
 
 RECENT, RISING, DUE, HABIT = 0.69, 0.02, 0.27, 0.02
 RECENT_POWER, POWER = 0.6, 0.15
-GLANCE = 0.1  # strength, in `UNIT`s, of what hardly counts as done
+GLANCE = 0.04  # strength, in `UNIT`s, of what hardly counts as done
 
 
 def temporal(known: Known) -> FloatArray:
