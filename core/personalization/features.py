@@ -112,20 +112,22 @@ def product_features(profile: Profile, items: Items, price: FloatArray, seen: Se
     put("price", relative)
     put("price_distance", np.abs(relative - float(season @ relative) / (total + UNIT)))
 
-    shares = [_share(seen.popularity[:, column]) for column in (1, 0)]
-    put("popularity", np.log(shares[0] * size + RARE))
-    put("popularity_days", np.log(shares[1] * size + RARE))
-    put("first", np.log(_share(seen.first[:, 1]) * size + RARE))
-    put("first_days", np.log(_share(seen.first[:, 0]) * size + RARE))
+    known = np.stack([*seen.popularity.T, *seen.first.T, seen.goes_with])
+    shares = np.maximum(known, 0) / (np.maximum(known, 0).sum(1, keepdims=True) + 1e-9)
+    days, of_season, first_days, first, goes_with = np.log(shares * size + RARE)
+    put("popularity", of_season)
+    put("popularity_days", days)
+    put("first", first)
+    put("first_days", first_days)
+    put("goes_with", goes_with)
     place = rank_of(seen.popularity[:, 1])
     put("popularity_place", place / size)
     put("popularity_rank", 1 / (1 + place))
-    put("trend", np.log((shares[1] + 0.002) / (shares[0] + 0.002)))
+    put("trend", np.log((shares[0] + 0.002) / (shares[1] + 0.002)))
     cohort = np.maximum(seen.cohort, 0)
     prior = _COHORT_PRIOR * UNIT
-    put("cohort", np.log((cohort + prior * shares[0]) / (float(cohort.sum()) + prior) * size + RARE))
+    put("cohort", np.log((cohort + prior * shares[1]) / (float(cohort.sum()) + prior) * size + RARE))
     put("cohort_known", np.log1p(cohort / UNIT))
-    put("goes_with", np.log(_share(seen.goes_with) * size + RARE))
     put("goes_with_rank", rank_of(seen.goes_with) / size)
     put("habit", _habit(profile, items.kind, now))
     return np.ascontiguousarray(table.T)
@@ -183,12 +185,6 @@ def _affinity(table: DecayedTable, wanted: KeyArray, now: float) -> FloatArray:
     strengths = np.maximum(table.strengths(now), 0)
     matches = (wanted[:, None] == table.key_array()).astype(np.float32)  # tables are small: faster than looking up
     return np.asarray(matches @ (strengths / (strengths.max(0) + _UNITS)), np.float32)
-
-
-def _share(values: FloatArray) -> FloatArray:
-    """Of the list's sum."""
-    positive = np.maximum(values, 0)
-    return np.asarray(positive / (float(positive.sum()) + 1e-9), np.float32)
 
 
 def _of_same(keys: KeyArray, values: FloatArray) -> FloatArray:

@@ -25,9 +25,10 @@ def product_taste(
     """Of `items` with prices `(R,)`, R ≥ 1, as one list. `goes_with`: by product, as `Crowd.goes_with` gives it."""
     seen = shopper.crowd.seen(items.product, shopper.now, shopper.cohorts, goes_with)
     table = product_features(shopper.profile, items, price, seen, shopper.now)
+    if model is not None:
+        return Taste(table, model.final(table), product_components)
     components = product_components(table)
-    final = shopper.formula.final(components) if model is None else model.final(table)
-    return Taste(components, final, table)
+    return Taste(table, shopper.formula.final(components), lambda _: components)
 
 
 def product_components(table: FloatArray) -> FloatArray:

@@ -6,8 +6,9 @@ It is joined with the base score of a list so that taste never overrules relevan
 passes what is more relevant by `reach`. `reach` is the bound of the displacement, a setting (PERSONALIZATION_REACH).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -39,10 +40,18 @@ class Formula:
         return said | {f"{name}_weight": weight for name, weight in weights}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Taste:
-    """What taste says of R products: `components` `(R, 4)`, and `final` `(R,)`, by the formula or by a learnt model."""
+    """What taste says of R products: `final` `(R,)`, by the formula or by a learnt model, from `features` `(R, F)`.
 
-    components: FloatArray
+    `of` makes the components out of the features, where somebody asks for them.
+    """
+
+    features: FloatArray  # as they were when it was ranked (`features.FEATURES`)
     final: FloatArray
-    features: FloatArray  # `(R, F)`, as they were when it was ranked (`features.FEATURES`)
+    of: Callable[[FloatArray], FloatArray]
+
+    @cached_property
+    def components(self) -> FloatArray:
+        """`(R, 4)`."""
+        return self.of(self.features)

@@ -43,7 +43,7 @@ from core.personalization.shopper import Shopper
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _PRODUCTS, _SHOPPERS, _LIST, _SUGGESTIONS, _ROUNDS = 2_000, 300, 200, 50, 2_000
 _ACTIONS = (Action.VIEW, Action.CLICK, Action.ADD_TO_CART, Action.PURCHASE)
-_TREES, _LEAVES = 150, 31
+_TREES, _LEAVES = 100, 31
 
 
 def main() -> int:

@@ -45,7 +45,7 @@ LEAST_SHOPPERS, LEAST_HELD_OUT = 50, 12  # with a click
 LEARNED_ARM = "learned"  # `list_log.arm` of lists that a reranker ordered; all others are the formula's
 HELD_OUT = 0.2  # of the shoppers
 _SIZES = ((5_000, 7, 50), (50_000, 15, 100))  # below so many clicks: leaves, trees
-_LARGEST = (31, 150)
+_LARGEST = (31, 100)
 _PARAMETERS = {
     "objective": "lambdarank",
     "learning_rate": 0.05,
