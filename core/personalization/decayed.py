@@ -71,8 +71,8 @@ class DecayedTable:
         return ages
 
     def key_array(self) -> KeyArray:
-        """`(N,)`."""
-        return np.array(self.keys, np.uint32)
+        """`(N,)`, to be read at once: the table must not change while it is held."""
+        return np.frombuffer(self.keys, np.uint32)
 
     def to_bytes(self) -> bytes:
         """`ENTRY_BYTES` for each thing, little-endian."""

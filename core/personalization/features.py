@@ -6,7 +6,6 @@ A strength of `UNIT` is what one click leaves: below it little is known.
 Within the list: what a shopper bought of the *same* kind says most, and a list is mostly of one kind.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -19,7 +18,7 @@ from core.personalization.candidates import Items
 from core.personalization.crowd import Seen
 from core.personalization.decayed import DAYS, HALF_LIVES, SEASON, VISIT, DecayedTable
 from core.personalization.keys import NO_KEY, KeyArray
-from core.personalization.profile import DAY_PARTS, Profile, day_part, habit_key
+from core.personalization.profile import Profile, day_part, habit_keys
 from core.personalization.tail import KEY_BITS
 
 FloatArray = npt.NDArray[np.float32]
@@ -231,9 +230,9 @@ def _habit(profile: Profile, kinds: KeyArray, now: float) -> FloatArray:
     table = profile.habits
     if not len(table) or not len(profile.kinds):
         return np.zeros(len(kinds), np.float32)
-    strengths = dict(zip(table.keys, np.maximum(table.strengths(now)[:, SEASON], 0).tolist(), strict=True))
-    values, current = np.zeros(len(kinds), np.float32), day_part(now)
-    for kind in set(profile.kinds.keys).intersection(kinds.tolist()):
-        parts = [strengths.get(habit_key(kind, part), 0.0) for part in range(DAY_PARTS)]
-        values[kinds == kind] = math.log((parts[current] + UNIT) / (sum(parts) / DAY_PARTS + UNIT))
-    return values
+    known = profile.kinds.key_array()
+    strengths = np.maximum(table.strengths(now)[:, SEASON], 0)
+    matches = habit_keys(known)[:, :, None] == table.key_array()  # (N, DAY_PARTS, habits)
+    parts = matches @ strengths
+    values = np.log((parts[:, day_part(now)] + UNIT) / (parts.mean(1) + UNIT))
+    return np.asarray((kinds[:, None] == known).astype(np.float32) @ values, np.float32)

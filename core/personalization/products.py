@@ -94,8 +94,8 @@ class ProductTable:
         return np.where(codes > 0, _SHORTEST_GAP * np.exp2((codes - 1) / _STEPS), 0).astype(np.float32)
 
     def key_array(self) -> KeyArray:
-        """`(N,)`."""
-        return np.array(self.keys, np.uint32)
+        """`(N,)`, to be read at once: the table must not change while it is held."""
+        return np.frombuffer(self.keys, np.uint32)
 
     def to_bytes(self) -> bytes:
         """`HEAD_BYTES` for each product of the head, then `TAIL_BYTES` for each of the tail."""

@@ -18,10 +18,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Self
 
+import numpy as np
+
 from core.domain import ACTION_WEIGHTS, Action, Engagement, EventFacts
 from core.errors import ProfileError
 from core.personalization.decayed import ENTRY_BYTES, DecayedTable
-from core.personalization.keys import Space, key_of
+from core.personalization.keys import KeyArray, Space, key_of
 from core.personalization.products import ProductTable, products_bytes
 from core.text.normalize import normalize
 from core.text.terms import asked_terms
@@ -30,6 +32,8 @@ FORMAT = 1
 HEAD, TAIL, LATEST = 110, 467, 16  # with its version a full one just fits 4,096 bytes, a size that Redis allocates
 BRANDS, CATEGORIES, KINDS, ATTRIBUTES, TERMS, PRICE_LEVELS, HABITS = 12, 8, 12, 10, 12, 5, 8
 DAY_PARTS = 8  # four of a weekday, four of a weekend day
+
+_PART_KEYS = tuple((part + 1) * 0x9E3779B1 & 0xFFFFFFFF for part in range(DAY_PARTS))  # far from each other
 
 _HEADER = struct.Struct("<BBHII")  # format, products of the head and of the tail, events, time of the last one
 _SIZES = struct.Struct("<8B")
@@ -182,4 +186,9 @@ def day_part(at: float) -> int:
 
 def habit_key(kind: int, part: int) -> int:
     """The key of a pseudo-category at a part of the day."""
-    return (kind ^ ((part + 1) * 0x9E3779B1)) & 0xFFFFFFFF
+    return kind ^ _PART_KEYS[part]
+
+
+def habit_keys(kinds: KeyArray) -> KeyArray:
+    """`(N,)` → `(N, DAY_PARTS)`: as `habit_key`, for every part of the day."""
+    return np.asarray(kinds[:, None] ^ np.array(_PART_KEYS, np.uint32), np.uint32)
