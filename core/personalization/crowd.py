@@ -213,12 +213,13 @@ class Crowd:
         self, products: KeyArray, now: float, cohorts: Sequence[int] = (), goes_with: dict[int, float] | None = None
     ) -> Seen:
         """What is known of `products` `(R,)` at Unix time `now`, beside what `goes_with` gave."""
-        keys = products.tolist()
+        wide = products.astype(np.int64)
+        keys = wide.tolist()
         with self._lock:
             popularity = self._popularity.of(keys, now)
             cohort = np.zeros(len(keys), np.float32)
             for one in cohorts:
-                cohort += self._cohorts.of([one << 32 | key for key in keys], now)[:, 1]
+                cohort += self._cohorts.of((wide | np.int64(one << 32)).tolist(), now)[:, 1]
         near = goes_with or {}
         goes = np.fromiter(map(near.get, keys, repeat(0.0)), np.float32)
         return Seen(popularity[:, :2], popularity[:, 2:], cohort, goes)

@@ -139,28 +139,23 @@ def own_dealings(profile: Profile, products: KeyArray, now: float) -> Own:
     """
     size, head, tail = len(products), profile.products, profile.products.tail
     strengths, known = np.zeros((size, 3), np.float32), np.zeros(size, np.bool_)
-    purchases, age = np.zeros(size, np.float32), np.full(size, np.float32(_LONG_AGO))
-    gap = np.zeros(size, np.float32)
+    purchases, gap = np.zeros((2, size), np.float32)
+    age = np.full(size, np.float32(_LONG_AGO))
     if len(tail):
         place, known = _places(tail.key_array(), products & np.uint32((1 << KEY_BITS) - 1))
-        faded = tail.strengths(now)[place]
-        strengths[:, SEASON] = np.where(known, faded, 0)
-        purchases = known.astype(np.float32)
-        once = np.clip(_SEASON_DAYS * np.log2(_PURCHASE / np.maximum(faded, 1e-6)), 0, _LONG_AGO)
-        age = np.where(known, once, _LONG_AGO)
+        faded = tail.strengths(now)[place[known]]
+        strengths[known, SEASON], purchases[known] = faded, 1
+        age[known] = np.clip(_SEASON_DAYS * np.log2(_PURCHASE / np.maximum(faded, 1e-6)), 0, _LONG_AGO)
     if len(head.keys):
         place, first = _places(head.key_array(), products)
-        known = known | first
-        strengths[:, SEASON] = np.where(first, head.strengths(now)[place], strengths[:, SEASON])
-        purchases = np.where(first, head.purchases()[place], purchases)
-        age = np.where(first, np.minimum(head.ages(now)[place] / _DAY, _LONG_AGO), age)
-        gap = np.where(first, head.gaps()[place] / _DAY, 0)
+        place, known = place[first], known | first
+        strengths[first, SEASON], purchases[first] = head.strengths(now)[place], head.purchases()[place]
+        age[first] = np.minimum(head.ages(now)[place] / _DAY, _LONG_AGO)
+        gap[first] = head.gaps()[place] / _DAY
     if len(profile.latest):
         place, late = _places(profile.latest.key_array(), products)
-        strengths[:, :SEASON] = np.where(late[:, None], profile.latest.strengths(now)[place, :SEASON], 0)
-    since = np.where(purchases > 0, age, _LONG_AGO)
-    columns = (np.asarray(one, np.float32) for one in (purchases, age, since, gap))
-    return Own(strengths, known, *columns)
+        strengths[late, :SEASON] = profile.latest.strengths(now)[place[late], :SEASON]
+    return Own(strengths, known, purchases, age, np.where(purchases > 0, age, np.float32(_LONG_AGO)), gap)
 
 
 def rank_of(values: FloatArray) -> FloatArray:
