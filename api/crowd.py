@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Connection
@@ -82,5 +83,6 @@ class CrowdFollower:
 
 def cohorts_of(device: str | None, location: str | None, referrer: str | None) -> list[int]:
     """The cohorts of a visit, by what is known of it."""
-    values = zip(COHORTS, (device, location, referrer), strict=True)
+    site = urlsplit(referrer).hostname or referrer if referrer else None  # addresses are of single visits
+    values = zip(COHORTS, (device, location, site), strict=True)
     return [cohort_key(field, value) for field, value in values if value]

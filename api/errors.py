@@ -21,8 +21,8 @@ from core.errors import CadenceError
 _log = structlog.get_logger(__name__)
 
 _STATUS_BY_CODE = {
-    "no_catalog": 409,
-    "unknown_product": 404,  # the shop's state, not the request, stands in the way
+    "no_catalog": 409,  # the shop's state, not the request, stands in the way
+    "unknown_product": 404,
     "conflict": 409,
     "job_running": 409,
     "overloaded": 503,

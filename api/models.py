@@ -5,11 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from api.model_messages import Setup
 from api.model_process import ModelProcess
 from api.state import Load, Models, Spawn
 from config.settings import Settings
 from core import artifacts
+
+_log = structlog.get_logger(__name__)
 
 
 def load_models(settings: Settings, version: str | None = None) -> Models:
@@ -22,6 +26,8 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
 
     storage = settings.storage
     bundle = load_bundle(storage.artifacts, settings.models.embedding_model, version, storage.synonyms)
+    if bundle.reranker_problem is not None:
+        _log.warning("lists are ranked by the formula", version=bundle.version, reason=bundle.reranker_problem)
     suggest = SuggestService(bundle, settings.suggest.suggestion_diversity)
     search = SearchService(bundle)
 

@@ -290,6 +290,7 @@ class SearchHit:
     score: float  # in [0, 1]
     explain: Mapping[str, float] | None = None
     taste: tuple[float, ...] | None = None  # what it was ranked by for its shopper, for the log
+    raw: float | None = None  # the score as it is before it is clipped, where there is `taste`
 
 
 class Reason(StrEnum):

@@ -164,9 +164,9 @@ class ProfileCache:
             return entry.profile, entry.version
         if self._shared is not None and (found := await self._shared.get(owner)) is not None:
             version, raw = found
-            if entry is not None and entry.version == version:
+            if entry is not None and entry.mark == mark and entry.version >= version:
                 self.counts.hits += 1
-                return entry.profile, version
+                return entry.profile, entry.version
             if (read := _read(raw)) is not None:
                 self.counts.hits += 1
                 self._keep(owner, _Entry(mark, version, read))
@@ -186,13 +186,20 @@ class ProfileCache:
         return entry.profile, entry.version
 
     async def changed(self, profiles: Sequence[StoredProfile]) -> None:
-        """These were committed. Every worker serves them from now on."""
+        """These were committed. Every worker serves them from now on.
+
+        Where another worker has changed the same group of owners since this one last looked, its profile may be the
+        later one, whoever comes here first: then it is read anew.
+        """
         for stored in profiles:
-            self._marks.change(stored.owner)
+            owner = stored.owner
+            entry, mark = self._entries.pop(owner, None), self._marks.of(owner)
+            self._marks.change(owner)
             if self._shared is not None:
-                await self._shared.put(stored.owner, stored.version, stored.profile)
-            if (read := _read(stored.profile)) is not None:
-                self._keep(stored.owner, _Entry(self._marks.of(stored.owner), stored.version, read))
+                await self._shared.put(owner, stored.version, stored.profile)
+            is_newest = entry is not None and entry.mark == mark and entry.version < stored.version
+            if is_newest and (read := _read(stored.profile)) is not None:
+                self._keep(owner, _Entry(self._marks.of(owner), stored.version, read))
 
     async def merged(self, owner: str) -> None:
         """The profile of `owner` is part of another one now."""

@@ -178,7 +178,7 @@ class EventWriter:
 
     async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
         batches = [waiting.events for waiting in group]
-        outcomes, folded = await self._database.commit(partial(_append, batches, self._clock()))
+        outcomes, folded = await self._database.commit(partial(_append, batches, self._clock))
         if folded:
             await self._folded(folded)
         self._commits += 1
@@ -220,10 +220,10 @@ class EventWriter:
 
 
 def _append(
-    batches: Sequence[Sequence[Engagement]], received_at: datetime, connection: Connection
+    batches: Sequence[Sequence[Engagement]], clock: Callable[[], datetime], connection: Connection
 ) -> tuple[list[list[Appended]], list[StoredProfile]]:
     """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles."""
-    events = [event for batch in batches for event in batch]
+    events, received_at = [event for batch in batches for event in batch], clock()  # the write lock is held
     unclaimed = insert_new(connection, events, received_at)
     repeated = [] if len(unclaimed) == len(events) else [event.event_id for event in events]
     digests = stored_digests(connection, repeated)

@@ -23,9 +23,9 @@ from config.settings import Settings
 from core.domain import EventFacts
 from core.errors import CadenceError
 from database.connection import Database
-from database.profile_cache import ChangeMarks, marks_of
+from database.profile_cache import ProfileCache, marks_of, shared_profiles
 from database.repositories.events import events_without_facts, set_facts
-from database.repositories.profiles import compare, owners, refold
+from database.repositories.profiles import StoredProfile, compare, has_unfolded, owners, refold
 from training.progress import Steps, Update
 
 _OWNERS_AT_ONCE = 200  # a transaction of some 0.1 s: a service that runs beside it waits no longer
@@ -59,7 +59,7 @@ async def _run(settings: Settings, steps: Steps, *, check: bool) -> int:
             wrong = await check_profiles(database, steps)
             steps.say("every profile is the fold of its log" if not wrong else f"{wrong:,} profiles are not")
             return int(wrong > 0)
-        await rebuild(database, _facts_of(settings), steps, marks_of(settings))
+        await rebuild(database, _facts_of(settings), steps, _cache(database, settings))
         return 0
     finally:
         await database.dispose()
@@ -69,10 +69,14 @@ async def with_imported_events(settings: Settings, steps: Steps) -> None:
     """Folds the profiles anew where events came from a file since."""
     database = Database(settings.storage.url)
     try:
-        if await database.read(partial(events_without_facts, limit=1)):
-            await rebuild(database, _facts_of(settings), steps, marks_of(settings))
+        if await database.read(_is_due):
+            await rebuild(database, _facts_of(settings), steps, _cache(database, settings))
     finally:
         await database.dispose()
+
+
+def _is_due(connection: Connection) -> bool:
+    return bool(events_without_facts(connection, 1)) or has_unfolded(connection)
 
 
 def _facts_of(settings: Settings) -> FactsOf:
@@ -84,7 +88,7 @@ def _facts_of(settings: Settings) -> FactsOf:
     return SearchService(bundle).event_facts
 
 
-async def rebuild(database: Database, facts_of: FactsOf, steps: Steps, marks: ChangeMarks) -> int:
+async def rebuild(database: Database, facts_of: FactsOf, steps: Steps, cache: ProfileCache) -> int:
     """Fills in the facts that are missing, and folds every profile; returns how many there are."""
     with steps.step("Facts of imported events") as update:
         filled = await _fill(database, facts_of, update)
@@ -94,17 +98,19 @@ async def rebuild(database: Database, facts_of: FactsOf, steps: Steps, marks: Ch
     with steps.step("Folding profiles") as update:
         for start in range(0, len(everybody), _OWNERS_AT_ONCE):
             some = everybody[start : start + _OWNERS_AT_ONCE]
-            await database.commit(partial(_refold, some, now))
-            for owner in some:
-                marks.change(owner)
+            await cache.changed(await database.commit(partial(_refold, some, now)))
             update((start + len(some)) / len(everybody), f"{start + len(some):,} of {len(everybody):,}")
     steps.say(f"{len(everybody):,} profiles, {filled:,} events with new facts")
     return len(everybody)
 
 
-def _refold(some: Sequence[str], now: datetime, connection: Connection) -> None:
-    for owner in some:
-        refold(connection, owner, now)
+def _refold(some: Sequence[str], now: datetime, connection: Connection) -> list[StoredProfile]:
+    return [stored for owner in some if (stored := refold(connection, owner, now)) is not None]
+
+
+def _cache(database: Database, settings: Settings) -> ProfileCache:
+    """That tells running services."""
+    return ProfileCache(database, marks_of(settings), shared_profiles(settings))
 
 
 async def check_profiles(database: Database, steps: Steps) -> int:

@@ -69,6 +69,9 @@ def _train(options: argparse.Namespace, steps: Steps) -> int:
     if not learnt.pays and not options.force:
         steps.say("not published: held-out lists are not ordered better, beyond chance")
         return 1
+    if artifacts.current_version(settings.storage.artifacts) != version.version:
+        steps.say("not published: another version was published meanwhile; start again to learn beside that one")
+        return 1
     with steps.step("Publishing"):
         facts = {"lists": len(table), "seed": options.seed}
         name = publish_reranker(settings.storage.cadence_home, version, learnt, facts)

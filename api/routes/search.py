@@ -22,7 +22,7 @@ from api.schemas.search import (
 )
 from api.security import Caller
 from api.state import AppState
-from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchQuery, SearchReply
+from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchHit, SearchQuery, SearchReply
 from core.errors import OverloadedError
 from database.repositories.lists import ListLog, ShownItem, items_text
 
@@ -93,6 +93,11 @@ def _record_completed_query(state: AppState, request_id: str, caller: Caller, te
         state.writer.events_lost += 1
 
 
+def _logged_score(hit: SearchHit) -> float:
+    """Not clipped, where somebody learns from it."""
+    return hit.score if hit.raw is None else hit.raw
+
+
 def _log_list(
     state: AppState, version: str, request_id: str, caller: Caller, query: SearchQuery, reply: SearchReply
 ) -> None:
@@ -105,7 +110,12 @@ def _log_list(
             query=query.text,
             items=items_text(
                 ShownItem(
-                    hit.product_id, query.offset + rank, query.sort.value, hit.score, hit.explain or {}, hit.taste
+                    hit.product_id,
+                    query.offset + rank,
+                    query.sort.value,
+                    _logged_score(hit),
+                    hit.explain or {},
+                    hit.taste,
                 )
                 for rank, hit in enumerate(reply.hits, 1)
             ),

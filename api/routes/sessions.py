@@ -1,5 +1,6 @@
 """POST /user/session/start: a visit begins."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 from functools import partial
@@ -7,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from api.dependencies import Authorization, State
-from api.errors import problem_responses
+from api.errors import ProblemError, problem_responses
 from api.schemas.sessions import SessionStartRequest, SessionStartResponse
 from api.security import SessionClaims
 from api.state import AppState
@@ -16,9 +17,10 @@ from database.repositories.sessions import SessionRepository, ShopSession
 
 router = APIRouter(prefix="/user/session", tags=["storefront"])
 GUEST = "guest-"
+_GUEST_ID = re.compile(GUEST + r"[0-9a-f]{32}")
 
 
-@router.post("/start", responses=problem_responses(401, 503))
+@router.post("/start", responses=problem_responses(503))
 async def start_session(
     body: SessionStartRequest, state: State, authorization: Authorization = None
 ) -> SessionStartResponse:
@@ -46,7 +48,7 @@ async def start_session(
     state.shoppers.begin(visit)
     if body.user_id is not None and before is not None:
         into = owner_of(visit.user_key, visit.session_id) or ""
-        merged = await state.database.commit(partial(merge, owner=before, into=into, now=visit.started_at))
+        merged = await state.database.commit(partial(merge, owner=before, into=into, clock=_now))
         await state.profiles.merged(before)
         if merged is not None:
             await state.profiles.changed([merged])
@@ -58,11 +60,18 @@ async def start_session(
     )
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _anonymous(state: AppState, authorization: str | None, session_id: str | None) -> str | None:
     """Whose history a visitor without a name has: a guest's, or a session's; None for a user that is known already."""
     if authorization is not None and not state.gate.is_operator(authorization):
-        claims = state.gate.claims(authorization)
-        if not claims.user_id.startswith(GUEST):
+        try:
+            claims = state.gate.claims(authorization)
+        except ProblemError:  # too old, or not ours: a new session is what this call is for
+            return None
+        if not _GUEST_ID.fullmatch(claims.user_id):
             return None
         return owner_of(state.gate.users.key(claims.user_id), claims.session_id)
     return owner_of(None, session_id)

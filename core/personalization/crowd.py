@@ -4,7 +4,7 @@ Popularity fades like a profile's strengths: at time t, Σ wᵢ · 2^(−(t − 
 `SEASON`. A cohort is anybody of one device, location or referrer; it has a popularity of its own.
 
 One shopper alone says nothing to others: a pair of products counts from `FEWEST` of them on, a cohort from
-`COHORT_EVENTS` events on, and what is rising or popular is measured by who takes a product up, each once.
+`COHORT_SHOPPERS` on, and what is rising or popular is measured by who takes a product up, each once.
 
 What goes with what is counted from each shopper's latest products: item-item similarity as in Linden, Smith and York
 (IEEE Internet Computing 2003), c / √(n·m) for c joint and n, m single counts, shrunk by `_SHRINK` for rare products.
@@ -30,9 +30,10 @@ _SHOPPERS = 100_000  # whose latest products are remembered
 _NEIGHBOURS = 60  # kept for a product, once it has four times as many
 _SHRINK = 5.0
 FEWEST = 3  # shoppers who must have had to do with both products of a pair, or with a product that is popular
-COHORT_EVENTS = 20
+COHORT_SHOPPERS = 5
 _LEAST = 0.7 * FEWEST  # of a count that fades: two at once are less, three within days are not
 _BITS = 2**26  # of the filter: 8 MB
+_OF_COHORTS, _OF_PURCHASES = 0x51ED_270B << 32, 0x2545_F491 << 32  # what else shoppers meet for the first time
 _RATES = np.log(2) / np.array([HALF_LIVES[DAYS], HALF_LIVES[SEASON]] * 2)
 _FIRST = 1_024  # places of an empty table
 
@@ -166,7 +167,7 @@ class Crowd:
     def __init__(self) -> None:
         self.events = 0
         self._popularity = FadingCounts()  # by product; the part counts who had nothing to do with it before, each 1
-        self._cohort_events: Counter[int] = Counter()
+        self._cohort_shoppers: Counter[int] = Counter()
         self._known = bytearray(_BITS // 8)  # a Bloom filter of shopper and product, one hash
         self._cohorts, self._kinds = FadingCounts(), FadingCounts()  # by cohort and product, or pseudo-category
         self._viewed, self._bought = GoesWith(), GoesWith()
@@ -193,16 +194,20 @@ class Crowd:
             first = weight > 0 and self._is_first(shopper, product)
             self._popularity.add(product, weight, at, float(first))
             for cohort in cohorts:
-                self._cohort_events[cohort] += 1
+                self._cohort_shoppers[cohort] += self._is_first(shopper, cohort ^ _OF_COHORTS)
+                if self._cohort_shoppers[cohort] < COHORT_SHOPPERS:
+                    continue  # most are never known: nothing is kept for them but their number
                 self._cohorts.add(cohort << 32 | product, weight, at)
                 if kind != NO_KEY:
                     self._kinds.add(cohort << 32 | kind, weight, at)
-            if weight > 0:
-                self._follow(shopper, product, bought)
+            if first:
+                self._follow(shopper, product)
+            if bought and self._is_first(shopper, product ^ _OF_PURCHASES):
+                self._follow(shopper, product, bought=True)
 
     def known_cohorts(self, cohorts: Iterable[int]) -> tuple[int, ...]:
         """Those of which enough is known to say something to others."""
-        return tuple(cohort for cohort in cohorts if self._cohort_events[cohort] >= COHORT_EVENTS)
+        return tuple(cohort for cohort in cohorts if self._cohort_shoppers[cohort] >= COHORT_SHOPPERS)
 
     def goes_with(self, products: Sequence[int], weights: Sequence[float]) -> dict[int, float]:
         """By product: the sum of `weights` `(N,)` times how well it goes with each of `products`."""
@@ -213,13 +218,13 @@ class Crowd:
         self, products: KeyArray, now: float, cohorts: Sequence[int] = (), goes_with: dict[int, float] | None = None
     ) -> Seen:
         """What is known of `products` `(R,)` at Unix time `now`, beside what `goes_with` gave."""
-        wide = products.astype(np.int64)
+        wide = products.astype(np.uint64)
         keys = wide.tolist()
         with self._lock:
             popularity = self._popularity.of(keys, now)
             cohort = np.zeros(len(keys), np.float32)
             for one in cohorts:
-                cohort += self._cohorts.of((wide | np.int64(one << 32)).tolist(), now)[:, 1]
+                cohort += self._cohorts.of((wide | np.uint64(one << 32)).tolist(), now)[:, 1]
         near = goes_with or {}
         goes = np.fromiter(map(near.get, keys, repeat(0.0)), np.float32)
         return Seen(popularity[:, :2], popularity[:, 2:], cohort, goes)
@@ -260,25 +265,18 @@ class Crowd:
         self._known[bit >> 3] |= mask
         return first
 
-    def _follow(self, shopper: int, product: int, bought: bool) -> None:
+    def _follow(self, shopper: int, product: int, *, bought: bool = False) -> None:
+        """The first time that this shopper has to do with the product, or buys it."""
         viewed, purchased = self._latest.setdefault(shopper, ([], []))
         self._latest.move_to_end(shopper)
         if len(self._latest) > _SHOPPERS:
             self._latest.popitem(last=False)
-        _count_pairs(self._viewed, viewed, product)
-        if bought:
-            _count_pairs(self._bought, purchased, product)
+        pairs, latest = (self._bought, purchased) if bought else (self._viewed, viewed)
+        pairs.add(product, latest)
+        latest.append(product)
+        del latest[: max(0, len(latest) - LATEST)]
 
 
 def cohort_key(field: str, value: str) -> int:
     """Of the shoppers with this `device`, `location` or `referrer`; in [0, 2³²)."""
     return crc32(f"{field}\0{value.casefold()}".encode("utf-8", "surrogatepass"))
-
-
-def _count_pairs(pairs: GoesWith, latest: list[int], product: int) -> None:
-    if product in latest:
-        latest.remove(product)  # engaging with one thing twice says nothing about others
-    else:
-        pairs.add(product, latest)
-    latest.append(product)
-    del latest[: max(0, len(latest) - LATEST)]

@@ -75,7 +75,7 @@ class Profile:
         if at < self.last_at:
             raise ValueError("an event is earlier than the last one: fold them in order")
         self.events, self.last_at = min(self.events + 1, _LATEST), at
-        if event.query:
+        if event.query and (event.action is Action.SEARCH or ACTION_WEIGHTS[event.action] > 0):
             self._search(event, at)
         if event.item_id is not None:
             self._engage(event.item_id, event, at)

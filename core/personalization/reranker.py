@@ -43,14 +43,14 @@ def has_reranker(folder: Path) -> bool:
 
 def load_reranker(folder: Path, features: tuple[str, ...]) -> Reranker:
     """The one in `folder`. Raises ArtifactError for one of other features than this program computes."""
-    import lightgbm
-
     try:
+        import lightgbm
+
         named = tuple(json.loads((folder / _FACTS).read_text(encoding="utf-8"))["features"])
         if named != features:
             raise ArtifactError("the reranker was trained on other features than this program computes")
         return Reranker(lightgbm.Booster(model_file=str(folder / _MODEL)), named)
-    except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+    except (ImportError, OSError, ValueError, KeyError, TypeError) as error:  # LightGBMError is a ValueError
         raise ArtifactError(f"the reranker cannot be read: {error}") from error
 
 

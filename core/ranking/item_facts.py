@@ -79,6 +79,8 @@ class ItemFacts:
 
     def rows_of(self, index: ProductIndex, keys: Sequence[int]) -> list[int | None]:
         """The row of each product key; None for one that `index` does not hold (any more)."""
+        if not len(self.product):
+            return [None] * len(keys)
         wanted = np.array(keys, np.uint32)
         at = np.minimum(np.searchsorted(self.product, wanted, sorter=self._order), len(self.product) - 1)
         live = {key_of(Space.PRODUCT, one): one for one in index.overlay.live}

@@ -62,6 +62,7 @@ class Bundle:
     encoder: Encoder | None
     ranker: Ranker = field(default_factory=FormulaRanker)
     reranker: Reranker | None = None  # learnt from lists that were shown; None: the formula ranks
+    reranker_problem: str | None = None  # why the one that is there cannot be used
     stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
     current: CurrentProducts = field(init=False, repr=False, compare=False)  # `products`, and what they become since
 
@@ -118,6 +119,7 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
     ranking = folder.path / RANKING if has_ranker(folder.path / RANKING) else None
     products = _products(folder, synonyms, ranking) if folder.has(f"{PRODUCTS}/ids.json") else None
     known = _known_words(vocabulary, products)
+    reranker, problem = _reranker(folder.path / RERANKING)
     return Bundle(
         version=folder.version,
         manifest=folder.manifest,
@@ -135,15 +137,20 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
         products=products,
         encoder=_encoder(folder, embedding_model) if products else None,
         ranker=load_ranker(ranking) if ranking else FormulaRanker(),
-        reranker=load_reranker(folder.path / RERANKING, TASTE_FEATURES)
-        if has_reranker(folder.path / RERANKING)
-        else None,
+        reranker=reranker,
+        reranker_problem=problem,
         stock=_stock(folder, products, vocabulary.categories) if products else (),
     )
 
 
-def _reranker(folder: Path) -> Reranker | None:
-    return load_reranker(folder, TASTE_FEATURES) if has_reranker(folder) else None
+def _reranker(folder: Path) -> tuple[Reranker | None, str | None]:
+    """The reranker, if there is one that can be used, else why not: the formula is sound without it."""
+    if not has_reranker(folder):
+        return None, None
+    try:
+        return load_reranker(folder, TASTE_FEATURES), None
+    except ArtifactError as error:
+        return None, str(error)
 
 
 def _products(folder: ArtifactFolder, synonyms: Synonyms, ranking: Path | None) -> ProductIndex:

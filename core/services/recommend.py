@@ -163,7 +163,7 @@ class RecommendService:
         kinds: Counter[int] = Counter()
         for at in np.lexsort((rows, -total)).tolist():
             kind = int(index.categories[rows[at]])
-            kinds[kind] += 1
+            kinds[kind] += kind >= 0  # of what came in live the kind is not known
             if kinds[kind] > _OF_A_KIND and reason is not Reason.SIMILAR:
                 continue
             said = None

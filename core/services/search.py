@@ -158,7 +158,7 @@ class SearchService:
             scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
         order, lifted = ordered(index, scores, kept, query.sort), None
         if taste is not None:
-            order, lifted = explored(order, scores, taste, query.request_id)
+            order, lifted = explored(order, scores, taste, query.page_of or query.request_id)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
         lacking = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept), dropped)
@@ -316,6 +316,7 @@ def _detailed(
                 parts = relevance | ranked.explained(row) | scores.explained(at)
                 parts |= dict(taste.explained(at)) if taste else {}
                 parts |= {"explored": float(EXPLORED)} if row == lifted else {}
-            hit = replace(hit, taste=taste.features(at) if taste else None)
+            if taste is not None:
+                hit = replace(hit, taste=taste.features(at), raw=round(float(scores.raw[at]), 6))
         detailed.append(replace(hit, explain=parts) if explain else hit)
     return tuple(detailed)

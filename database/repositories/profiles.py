@@ -11,12 +11,12 @@ snapshot that is earlier, or from the beginning.
 
 import base64
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, literal, or_, select
 
 from core.domain import Engagement
 from core.errors import ProfileError
@@ -83,11 +83,13 @@ def fold_new(connection: Connection, new: Sequence[Engagement], now: datetime) -
     return [StoredProfile(row["owner"], row["version"], row["profile"]) for row in rows]
 
 
-def merge(connection: Connection, owner: str, into: str, now: datetime) -> StoredProfile | None:
-    """What `owner` did until `now` becomes part of the profile of `into`; None where neither did anything.
+def merge(connection: Connection, owner: str, into: str, clock: Callable[[], datetime]) -> StoredProfile | None:
+    """What `owner` did until now becomes part of the profile of `into`; None where neither did anything.
 
-    What has become part of somebody else's stays there.
+    What has become part of somebody else's stays there. The clock is asked inside the transaction, as for events: so
+    what was stored before the link was received before it.
     """
+    now = clock()
     link = connection.execute(select(profile_links.c.merged_into).where(profile_links.c.owner == owner)).scalar()
     if owner == into or link not in (None, into):
         return find_profile(connection, into)
@@ -123,7 +125,18 @@ def owners(connection: Connection) -> list[str]:
     found = {_USER + one for one in connection.execute(users).scalars()}
     found |= {_SESSION + one for one in connection.execute(sessions.distinct()).scalars()}
     found |= set(connection.execute(select(profile_links.c.merged_into)).scalars())
+    found |= set(connection.execute(select(profiles.c.owner)).scalars())
     return sorted(found)
+
+
+def has_unfolded(connection: Connection) -> bool:
+    """Whether a user has events and no profile: of an import whose folding was interrupted."""
+    owner = literal(_USER).concat(events.c.user_key)
+    known = or_(exists().where(profiles.c.owner == owner), exists().where(profile_links.c.owner == owner))
+    return (
+        connection.execute(select(events.c.event_id).where(events.c.user_key.is_not(None), ~known).limit(1)).first()
+        is not None
+    )
 
 
 def _appended(row: Any, some: Sequence[Engagement]) -> tuple[Profile, _Point, list[_State]] | None:
@@ -169,8 +182,10 @@ def _events_after(connection: Connection, owner: str, at: datetime) -> Iterator[
         select(profile_links).where(or_(profile_links.c.merged_into == owner, profile_links.c.owner == owner))
     ).all()
     given = next((link.linked_at for link in links if link.owner == owner), None)
-    mine = _is_of(owner) if given is None else and_(_is_of(owner), events.c.received_at > given)
-    merged = [and_(_is_of(link.owner), events.c.received_at <= link.linked_at) for link in links if link.owner != owner]
+    mine = _is_of(owner)
+    if given is not None:
+        mine = false() if owner.startswith(_USER) else and_(mine, events.c.received_at > given)
+    merged = [_is_given(link.owner, link.linked_at) for link in links if link.owner != owner]
     statement = (
         select(*ENGAGEMENT_COLUMNS)
         .where(or_(mine, *merged), events.c.occurred_at >= at)
@@ -216,7 +231,8 @@ def _row(
 ) -> dict[str, Any]:
     return {
         "owner": owner,
-        "version": 1 if before is None else before.version + 1,
+        # Microseconds: a profile that is made anew after its row was deleted has a later version than that row.
+        "version": max(int(now.timestamp() * 1e6), 0 if before is None else before.version + 1),
         "profile": profile.to_bytes(),
         "last_at": at[0],
         "last_event_id": at[1],

@@ -14,7 +14,7 @@ from api.security import Caller
 from api.shoppers import Shoppers
 from config.settings import PersonalizationSettings
 from core.domain import Action
-from core.personalization.crowd import COHORT_EVENTS
+from core.personalization.crowd import COHORT_SHOPPERS
 from core.personalization.keys import Space, keys_of
 from database.connection import Database
 from database.profile_cache import ChangeMarks, ProfileCache
@@ -75,7 +75,7 @@ async def test_a_visit_belongs_to_its_cohorts_unless_that_is_off(held: Held, tmp
     find, _, follower = shoppers(held, tmp_path)
     assert (await find.find(Caller("s1"))).cohorts == ()  # nothing is known of any of these
     cohorts = cohorts_of("phone", "Berlin", "https://example.org")
-    for number in range(COHORT_EVENTS):
+    for number in range(COHORT_SHOPPERS):
         follower.crowd.add(number, 7, 2.0, START.timestamp(), cohorts=cohorts)
     assert (await find.find(Caller("s1"))).cohorts == tuple(cohorts_of("phone", "Berlin", "https://example.org"))
     never, _, _ = shoppers(held, tmp_path, cohort_priors=False)

@@ -91,8 +91,8 @@ def test_a_present_for_somebody_else_is_forgotten() -> None:
 
 def test_a_newcomer_from_berlin_sees_what_berlin_likes() -> None:
     berlin = cohort_key("location", "Berlin")
-    crowd = crowd_of([["fine shoe"]] * 6)
-    for number in range(4):
+    crowd = crowd_of([["fine shoe"]] * 12)
+    for number in range(9):
         buys(crowd, 100 + number, ["road shoe"], cohorts=(berlin,))
     assert Story(crowd).order(SHOES, MINUTE)[0] == "fine shoe"  # from nowhere: what most buy
     assert Story(crowd, (berlin,)).order(SHOES, MINUTE)[0] == "road shoe"
