@@ -171,6 +171,7 @@ class RecommendService:
                 said = {
                     "base": round(float((1 - REACH) * base[at]), 6),
                     "taste": round(float(REACH * taste.final[at]), 6),
+                    "final": round(float(taste.final[at]), 6),
                     **shopper.formula.explained(taste.components[at]),
                 }
             lines.append(_Line(int(rows[at]), reason, round(float(total[at]), 6), said))
