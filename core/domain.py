@@ -87,8 +87,7 @@ ACTION_WEIGHTS: Mapping[Action, float] = {
 class EventFacts:
     """What the shop knew of an event's product, and of its list, when the event came: what a profile learns from it.
 
-    Stored with the event, so that a profile can be folded again from the log alone and comes out the same, whatever
-    has become of the catalogue.
+    Stored with the event, so that the log alone gives the same profile again, whatever has become of the catalogue.
     """
 
     category: str | None = None  # the shop's
