@@ -18,7 +18,11 @@ def workers(trained_shop: TrainedShop, tmp_path_factory: pytest.TempPathFactory)
     """Two services on one home, as two workers are."""
     home = tmp_path_factory.mktemp("workers") / "home"
     shutil.copytree(trained_shop.home, home)
-    with running(home, EXPLORATION_SHARE="0") as one, running(home, EXPLORATION_SHARE="0") as other:
+    # What all shoppers do is learnt a moment later, in each worker for itself: here it stays as it was at the start.
+    with (
+        running(home, EXPLORATION_SHARE="0", CROWD_REFRESH_SECONDS="3600") as one,
+        running(home, EXPLORATION_SHARE="0", CROWD_REFRESH_SECONDS="3600") as other,
+    ):
         yield one, other
 
 
