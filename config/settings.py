@@ -35,7 +35,7 @@ class StorageSettings(_Group):
     )
     redis_url: str | None = Field(
         default=None,
-        description="cache of suggestion lists shared by all workers; unset: each worker keeps its own",
+        description="suggestion lists and profiles shared by all workers; unset: each worker caches its own",
     )
     redis_timeout_ms: float = Field(
         default=20.0,

@@ -65,6 +65,16 @@ class MemoryCache(Generic[T]):
         self._entries.clear()
 
 
+def redis_client(url: str, timeout_seconds: float) -> Redis:
+    """One that gives up after the timeout and does not try again. Raises ValueError for a URL that is none."""
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
 class RedisCache:
     """Values in a Redis server, whose own limits and eviction apply (`maxmemory-policy allkeys-lru` suits).
 
@@ -77,12 +87,7 @@ class RedisCache:
         self.counts = CacheCounts()
         self._clock = clock
         self._resume_at = float("-inf")
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(url, timeout_seconds)
 
     async def get(self, key: str) -> bytes | None:
         value: bytes | None = None

@@ -17,16 +17,13 @@ from pathlib import Path
 from zlib import crc32
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from core.errors import ProfileError
 from core.personalization.profile import Profile
-from database.cache import RETRY_SECONDS, CacheCounts
+from database.cache import RETRY_SECONDS, CacheCounts, redis_client
 from database.connection import Database
 from database.repositories.profiles import StoredProfile, find_profile
 
@@ -73,12 +70,7 @@ class SharedProfiles:
     def __init__(self, url: str, timeout_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.failures = 0
         self._clock, self._resume_at = clock, float("-inf")
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(url, timeout_seconds)
         self._put_newer = self._redis.register_script(_PUT_NEWER)
 
     async def get(self, owner: str) -> tuple[int, bytes] | None:

@@ -65,11 +65,6 @@ class DecayedTable:
         faded: FloatArray = (halves * np.exp(np.maximum(ages, 0)[:, None] * _NEGATIVE_RATES)).astype(np.float32)
         return faded
 
-    def ages(self, now: float) -> npt.NDArray[np.float64]:
-        """Seconds `(N,)` since each thing's last event."""
-        ages: npt.NDArray[np.float64] = np.maximum(now - np.frombuffer(self._at, np.uint32).astype(np.float64), 0)
-        return ages
-
     def key_array(self) -> KeyArray:
         """`(N,)`, to be read at once: the table must not change while it is held."""
         return np.frombuffer(self.keys, np.uint32)

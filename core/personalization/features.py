@@ -1,7 +1,7 @@
 """What is known of R products of one list for one shopper: one function, for training and for serving.
 
 All are shares, logarithms or ranks within the list, so that a model that was taught in one shop is sound in another.
-A strength of `UNIT` is what one click leaves: below it little is known.
+A strength of `UNIT` is about what a click leaves: below it little is known.
 
 Within the list: what a shopper bought of the *same* kind says most, and a list is mostly of one kind.
 """

@@ -1,9 +1,7 @@
 """A reranker joins a version: the same files with a folder `reranking`, under a new name."""
 
 import json
-import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from core import artifacts
@@ -12,26 +10,19 @@ from core.errors import ArtifactError
 from core.personalization.features import FEATURES
 from core.personalization.reranker import has_reranker, load_reranker, save_reranker
 from core.services.bundle import RERANKING
+from training.joined_version import publish_joined
 from training.reranking.learn import Learnt
-
-_OF_THE_MANIFEST = ("format", "version", "files")  # written anew with every version
 
 
 def publish_reranker(home: Path, version: ArtifactFolder, learnt: Learnt, facts: Mapping[str, object]) -> str:
-    """Publishes `version` with what was learnt; returns the new version. Its other files are links to the same ones."""
-    work = home / "work" / f"reranker-{version.version}"
-    shutil.rmtree(work, ignore_errors=True)
-    for name in version.manifest["files"]:
-        if not name.startswith(f"{RERANKING}/"):
-            artifacts.link_or_copy(version.path / name, work / name)
+    """Publishes `version` with what was learnt; returns the new version."""
     looked = [round(float(share), 4) for share in learnt.seen]
     known = {**facts, "figures": dict(learnt.figures), "looked_at_by_rank": looked}
-    save_reranker(learnt.reranker, known, work / RERANKING)
-    kept = {name: fact for name, fact in version.manifest.items() if name not in _OF_THE_MANIFEST}
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{str(kept.get('fingerprint', 'reranker'))[:8]}"
-    artifacts.publish(home / "artifacts", work, name, {**kept, "reranker": {**facts, **learnt.figures}})
-    artifacts.remove_old(home / "artifacts")
-    return name
+
+    def save(folder: Path) -> None:
+        save_reranker(learnt.reranker, known, folder)
+
+    return publish_joined(home, version, RERANKING, save, "reranker", {**facts, **learnt.figures})
 
 
 def carry_over(previous: Path, prepared: Path) -> bool:
