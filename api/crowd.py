@@ -83,6 +83,15 @@ class CrowdFollower:
 
 def cohorts_of(device: str | None, location: str | None, referrer: str | None) -> list[int]:
     """The cohorts of a visit, by what is known of it."""
-    site = urlsplit(referrer).hostname or referrer if referrer else None  # addresses are of single visits
-    values = zip(COHORTS, (device, location, site), strict=True)
+    values = zip(COHORTS, (device, location, _site(referrer)), strict=True)
     return [cohort_key(field, value) for field, value in values if value]
+
+
+def _site(referrer: str | None) -> str | None:
+    """The host of an address, since whole addresses are of single visits; other words as they are."""
+    if not referrer:
+        return None
+    try:
+        return urlsplit(referrer).hostname or referrer
+    except ValueError:  # `http://[`: storefronts send what browsers say
+        return referrer

@@ -106,3 +106,9 @@ async def test_a_start_reads_the_latest_events_alone(held: Held, tmp_path: Path)
     follower = CrowdFollower(held, PersonalizationSettings(crowd_events=0))
     await follower.refresh()
     assert follower.crowd.events == 0
+
+
+def test_a_referrer_counts_by_its_host_and_a_broken_one_does_no_harm() -> None:
+    assert cohorts_of(None, None, "https://example.org/a?b=1") == cohorts_of(None, None, "http://example.org/c")
+    assert len(cohorts_of(None, None, "http://[")) == 1
+    assert cohorts_of(None, None, "") == []
