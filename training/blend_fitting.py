@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from config.progress import Update
 from core.domain import SuggestQuery, WeightedQuery
 from core.language_model.corpus import is_held_out
 from core.services.blend import FEATURES, Blend, features
 from core.services.bundle import Bundle
 from core.services.sources.contract import Candidate, Match, Pool
 from core.services.suggest import SuggestService
-from training.progress import Update
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
+from config.progress import Steps
 from core.errors import ArtifactError, CadenceError
 from core.language_model.config import PRESETS, GruMnConfig
 from core.language_model.corpus import HELD_OUT_AT_MOST
@@ -27,7 +28,6 @@ from core.language_model.gru_mn import GruMn
 from core.language_model.stored_corpus import CORPUS, load_lines
 from core.text.vocabulary import Vocabulary
 from training.compute import Compute, launched_compute
-from training.progress import Steps
 from training.train_language_model import plan_from, train
 from training.word_vectors import word_vectors
 

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 
 from rich.table import Table
 
+from config.progress import Steps
 from config.settings import Settings
 from core import artifacts
 from core.domain import Source, WeightedQuery
@@ -34,7 +35,6 @@ from core.text.embedding import Encoder
 from training.generation.gates import by_meaning
 from training.generation.index import completions
 from training.generation.run import GenerationPlan, run_generation
-from training.progress import Steps
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from config.progress import Steps, Update
 from core.domain import Engagement, QueryRow
 from core.errors import InputFileError
 from core.importing.catalog import products, read_catalog
@@ -28,7 +29,6 @@ from database.repositories.events import EventRepository
 from database.repositories.imports import ImportRepository
 from database.repositories.products import ProductRepository
 from database.repositories.query_log import QueryLogRepository
-from training.progress import Steps, Update
 
 _BATCH = 10_000
 _GENERATED = "generated "  # file names of what no shop gave us; replaced by the first real file

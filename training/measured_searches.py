@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from config.progress import Update
 from config.settings import Settings
 from core.domain import WeightedQuery
 from core.evaluation.metrics import reciprocal_rank, success_at
@@ -23,7 +24,6 @@ from database.connection import Database
 from database.repositories.training_queries import TrainingQueryRepository
 from training.evaluation.autosuggest import normalized_lines, random_prefixes
 from training.gate import Outcome
-from training.progress import Update
 
 NEWEST_SHARE = 0.1
 AT_LEAST = 50  # fewer searches say too little: one of them is then more than twice the gate's tolerance

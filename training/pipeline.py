@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from config.progress import Steps
 from core import artifacts
 from core.categories.assign import vote
 from core.categories.clustering import Clustering, IntArray, cluster
@@ -49,7 +50,6 @@ from training.generation.gates import by_meaning
 from training.generation.index import completions
 from training.generation.run import GeneratedQuery, GenerationPlan, run_generation
 from training.plots import plot_curve
-from training.progress import Steps
 from training.ranking.publish import carry_over
 from training.reranking.publish import carry_over as carry_over_reranker
 from training.shop_data import ShopData

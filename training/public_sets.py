@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 import polars as pl
 from polars import exceptions
 
+from config.progress import Steps, Update
 from core.errors import CadenceError, InputFileError
 from core.text.normalize import normalize
-from training.progress import Steps, Update
 
 PARTS = 64  # files that terms are dealt into: a 64th of 395 million rows is counted in some 300 MB
 _TERM, _PREFIXES, _PREFIX, _POPULARITY = "final_search_term", "prefixes", "prefix", "popularity"

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 
 from sqlalchemy import Connection
 
+from config.progress import Steps, Update
 from config.settings import Settings
 from core.domain import EventFacts
 from core.errors import CadenceError
@@ -26,7 +27,6 @@ from database.connection import Database
 from database.profile_cache import ProfileCache, marks_of, shared_profiles
 from database.repositories.events import events_without_facts, set_facts
 from database.repositories.profiles import StoredProfile, compare, has_unfolded, owners, refold
-from training.progress import Steps, Update
 
 _OWNERS_AT_ONCE = 200  # a transaction of some 0.1 s: a service that runs beside it waits no longer
 FactsOf = Callable[[str], EventFacts]

@@ -23,8 +23,8 @@ from core.domain import JobState
 from core.errors import ArtifactError, CadenceError
 from core.services.bundle import load_bundle
 from database.connection import Database
+from database.job_report import JobReport, JobSteps
 from training.gate import Verdict, compare
-from training.job_report import JobReport, JobSteps
 from training.measured_searches import (
     NewestSearches,
     complete_both,

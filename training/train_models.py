@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a script
 
 from config.keys import user_hash_key
+from config.progress import Steps
 from config.settings import Settings
 from core.errors import CadenceError
 from core.importing.columns import split_mapping
@@ -22,7 +23,6 @@ from core.language_model.config import PRESETS
 from database.connection import Database
 from database.identity import UserKeys
 from training.import_data import Importer, InputFiles
-from training.progress import Steps
 from training.rebuild_profiles import with_imported_events
 from training.shop_data import FILES, read_shop, wanted_version
 from training.versions import other_preset, published

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 
 import numpy as np
 
+from config.progress import Steps
 from config.settings import Settings
 from core import artifacts
 from core.errors import CadenceError, NoCatalogError
@@ -24,7 +25,6 @@ from core.services.bundle import PRODUCTS, load_bundle
 from core.text.embedding import embed_cached
 from database.connection import Database
 from database.repositories.products import ProductRepository
-from training.progress import Steps
 from training.ranking.clicks import logged_clicks
 from training.ranking.judged import Grades, in_catalogue, read_judgments
 from training.ranking.learn import Learner, Learnt

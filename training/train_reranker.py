@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 
 from sqlalchemy import Connection
 
+from config.progress import Steps
 from config.settings import Settings
 from core import artifacts
 from core.errors import ArtifactError, CadenceError
@@ -24,7 +25,6 @@ from core.personalization.score import Formula
 from core.services.bundle import RERANKING
 from database.connection import Database
 from database.repositories.taste_lists import TasteLog
-from training.progress import Steps
 from training.reranking.learn import LEAST_LISTS, Final, learn
 from training.reranking.lists import TasteTable, packed
 from training.reranking.publish import publish_reranker

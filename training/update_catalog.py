@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a script
 
+from config.progress import Steps
 from config.settings import Settings
 from core.errors import CadenceError, InputFileError, NoCatalogError
 from core.importing.catalog import products, read_catalog
@@ -29,7 +30,6 @@ from core.importing.report import ImportReport
 from database.connection import Database
 from database.repositories.product_changes import Applied, CatalogChanges, apply_changes
 from database.repositories.products import ProductRepository
-from training.progress import Steps
 
 _AT_ONCE = 500  # changes of one transaction: the service's own writes wait for it, a few hundredths of a second
 _COUNTS = ("added", "replaced", "updated", "deleted", "unchanged")

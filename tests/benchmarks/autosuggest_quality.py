@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from config.progress import Steps
 from core.domain import Action, Engagement, PreviousQuery, Suggestion, SuggestQuery
 from core.personalization.crowd import Crowd
 from core.personalization.profile import Profile
@@ -57,7 +58,6 @@ from training.evaluation.keystroke_protocol import (
     trials_of,
     with_history,
 )
-from training.progress import Steps
 
 Lines = tuple[Suggestion, ...]
 Lists = list[list[str]]

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from config.progress import Steps, Update
 from core.artifacts import open_current
 from core.retrieval.live import LiveIndex
 from core.services.bundle import QUERY_MODEL, Bundle
@@ -32,7 +33,6 @@ from training.baselines.stupid_backoff import StupidBackoff
 from training.evaluation.compared_models import Shop, load_shop
 from training.evaluation.keystroke_protocol import LINES, Search, Trial
 from training.evaluation.scored_models import GruMnScored
-from training.progress import Steps, Update
 
 Completer = Callable[[str], list[str]]
 """At most ten lines for what is typed."""

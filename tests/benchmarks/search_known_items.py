@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from config.progress import Steps
 from core.artifacts import open_current
 from core.domain import Product
 from core.evaluation.metrics import bootstrap_interval, reciprocal_rank
@@ -34,7 +35,6 @@ from core.services.bundle import RANKING, load_bundle
 from core.text.normalize import normalize
 from tests.benchmarks.search_peers import Bm25s, Peer, in_order, made
 from tests.benchmarks.search_variants import Ours, without_judgments
-from training.progress import Steps
 
 FORMULA = "ours, the formula"
 _DEPTH = 100

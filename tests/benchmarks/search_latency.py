@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from config.progress import Steps
 from core.importing.catalog import products, read_catalog
 from core.importing.queries import query_rows, read_queries
 from core.text.normalize import normalize
@@ -29,7 +30,6 @@ from tests.benchmarks.latency import _copy as copied
 from tests.benchmarks.search_engines import Milli, Tantivy
 from tests.benchmarks.search_peers import text_of
 from tests.e2e.server import ADMIN_KEY, Server, running
-from training.progress import Steps
 
 OURS, FLOOR = "POST /search, uncached", "GET /health, the floor"
 _WARM_UP = 5  # queries, not measured

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from config.progress import Steps
 from core.artifacts import open_current
 from core.domain import Product, SearchQuery
 from core.retrieval.products import ProductIndex
@@ -42,7 +43,6 @@ from tests.benchmarks.million_http import make_home, search_over_http
 from tests.benchmarks.search_engines import Tantivy
 from tests.benchmarks.search_latency import distinct_queries
 from tests.benchmarks.search_peers import in_order, text_of
-from training.progress import Steps
 
 Figures = dict[str, float]
 

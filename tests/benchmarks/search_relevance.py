@@ -27,6 +27,7 @@ from rich.progress import track
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from config.progress import Steps
 from core.artifacts import open_current
 from core.evaluation.metrics import bootstrap_interval
 from core.services.bundle import Bundle, load_bundle
@@ -34,7 +35,6 @@ from tests.benchmarks.search_engines import MILLI_RESULTS
 from tests.benchmarks.search_peers import NAMES, Peer, in_order, made
 from tests.benchmarks.search_variants import FORMULA_ONLY, Ours, ablations, without_judgments
 from training.evaluation.search import RankingMetrics, sampled
-from training.progress import Steps
 from training.ranking.judged import Grades, read_judgments
 
 SERVED, PLAIN = "ours, as served", "ours, without judgments"

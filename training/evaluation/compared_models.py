@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from config.progress import Steps
 from core.artifacts import ArtifactFolder
 from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig, Preset
@@ -14,7 +15,6 @@ from training.baselines.neural import Architecture, ShopLines, trained_baseline
 from training.baselines.ngram_models import Family, NgramModel
 from training.evaluation.scored_models import GruMnScored, NeuralScored
 from training.evaluation.scoring import ScoredModel
-from training.progress import Steps
 
 OURS = "NQLM+CC+SA (ours)"
 CATALOGUE = "NCLM+CC+SA (ours, titles alone)"

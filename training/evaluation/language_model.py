@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from config.progress import Steps
 from core.artifacts import open_current
 from core.categories.assign import vote
 from core.errors import ArtifactError, InputFileError, NoCatalogError
@@ -24,7 +25,6 @@ from training.evaluation.compared_models import OURS, Shop, baselines, load_shop
 from training.evaluation.language_model_report import Compared, differences, plot, print_report
 from training.evaluation.mixture import CATEGORIES_MIXED, EVIDENCE, CategoryMixture
 from training.evaluation.scoring import ScoredModel, TestQuery, score
-from training.progress import Steps
 
 PRODUCT_CATEGORIES = "product_categories.npy"  # of the artifact: the category of every product, in the index's order
 _TIMED_TOKENS = 300

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from config.progress import Update
 from core.evaluation.metrics import bootstrap_interval, ndcg_at
 from core.ranking.ranker import FormulaRanker, NetworkRanker, Ranker
 from core.retrieval.adapter import Adapter
 from core.retrieval.products import ProductIndex
 from core.text.terms import terms
-from training.progress import Update
 from training.ranking.fit_adapter import AdapterData, fit_adapter
 from training.ranking.judged import LEAST_GRADE, JudgedQueries
 from training.ranking.network import fit_network

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from config.progress import Update
 from core.evaluation.metrics import bootstrap_interval
 from core.personalization.features import FEATURES
 from core.personalization.product_taste import product_components
 from core.personalization.reranker import Reranker
 from core.personalization.score import Formula
-from training.progress import Update
 from training.reranking.lists import (
     FloatArray,
     TasteTable,

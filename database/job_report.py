@@ -18,11 +18,11 @@ from typing import Any, Self
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.progress import Steps, Update
 from core.domain import JobState
 from core.errors import CadenceError
 from database.connection import Database
 from database.repositories.jobs import JobRepository
-from training.progress import Steps, Update
 
 HEARTBEAT_SECONDS = 2.0  # a person who asks sees how far it is; thirty of them fit into one lease
 
