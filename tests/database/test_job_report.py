@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from core.domain import JobState
+from database import job_report
 from database.connection import Database
 from database.job_report import JobLostError, JobReport, JobSteps
 from database.repositories.jobs import Job, JobRepository
-from training import job_report
 
 T = TypeVar("T")
 SHARES = {"Learning": 0.6, "Measuring": 0.4}
