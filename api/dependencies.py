@@ -7,8 +7,8 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 
+from api.job_processes import JobProcesses
 from api.reloading import Reloader
-from api.retraining import Retraining
 from api.state import AppState
 
 
@@ -28,8 +28,8 @@ async def _reloader(request: Request) -> Reloader:
     return cast(Reloader, request.state.reloader)
 
 
-async def _retraining(request: Request) -> Retraining:
-    return cast(Retraining, request.state.retraining)
+async def _jobs(request: Request) -> JobProcesses:
+    return cast(JobProcesses, request.state.job_processes)
 
 
 async def _request_id(request: Request) -> str:
@@ -38,7 +38,7 @@ async def _request_id(request: Request) -> str:
 
 State = Annotated[AppState, Depends(_state)]
 Reload = Annotated[Reloader, Depends(_reloader)]
-Retrain = Annotated[Retraining, Depends(_retraining)]
+Jobs = Annotated[JobProcesses, Depends(_jobs)]
 RequestId = Annotated[str, Depends(_request_id)]
 Authorization = Annotated[
     str | None, Header(description="`Bearer <session_token>`, or the admin key where an endpoint needs it")

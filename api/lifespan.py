@@ -16,12 +16,12 @@ from api.crowd import CrowdFollower
 from api.embedded_search import EmbeddedSearch
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
+from api.job_processes import JobProcesses
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.middleware import StartError
 from api.models import load_warm
 from api.reloading import Reloader
-from api.retraining import Retraining
 from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
@@ -48,7 +48,7 @@ class LifespanState(TypedDict):
 
     cadence: AppState
     reloader: Reloader
-    retraining: Retraining
+    job_processes: JobProcesses
 
 
 def lifespan_of(
@@ -144,9 +144,9 @@ async def _start(
         metrics=metrics,
         started_at=datetime.now(UTC),
     )
-    reloader, retraining = Reloader(state, load, spawn), Retraining(settings, database)
+    reloader, job_processes = Reloader(state, load, spawn), JobProcesses(settings, database)
     stack.push_async_callback(reloader.close)
-    stack.push_async_callback(retraining.close)
+    stack.push_async_callback(job_processes.close)
     stop = asyncio.Event()
     warming = Warming(state)
     background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in following]
@@ -159,4 +159,4 @@ async def _start(
         await asyncio.gather(*background)
 
     stack.push_async_callback(stop_background)
-    return {"cadence": state, "reloader": reloader, "retraining": retraining}
+    return {"cadence": state, "reloader": reloader, "job_processes": job_processes}

@@ -5,15 +5,17 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from data_generation.tables import ProductType
 
 # A fixed day, so that the same seed gives the same bytes next year.
-_LAST_DAY = datetime(2026, 10, 31, tzinfo=UTC)
+LAST_DAY = date(2026, 10, 31)
 _DAYS_ON_SALE = 730
 _BRANDS_PER_TYPE = 6
-_PRICED_SLOTS = ("size", "capacity", "pack", "power", "weight", "memory", "depth")
+_PRICED_SLOTS = ("size", "capacity", "pack", "power", "weight", "memory", "depth", "format")
+NAMING_SLOTS = ("franchise", "work", "console")
+"""Slots that stand for the thing itself: each value has one maker and one author, and is asked for by its name."""
 _ACRONYMS = {
     "usb": "USB", "led": "LED", "hdmi": "HDMI", "rfid": "RFID", "hepa": "HEPA", "gps": "GPS", "tsa": "TSA", "tv": "TV",
     "uv": "UV", "uv400": "UV400", "wifi": "WiFi", "rgb": "RGB", "hdr": "HDR", "spf": "SPF", "pc": "PC", "rv": "RV",
@@ -70,11 +72,20 @@ class ShopProduct:
     popularity: float  # heavy-tailed, around 1
 
 
-def make_products(types: Sequence[ProductType], count: int, seed: int) -> list[ShopProduct]:
-    """`count` products with distinct titles, spread over the types by their weight."""
+def make_products(
+    types: Sequence[ProductType], count: int, seed: int, last_day: date = LAST_DAY, prefix: str = "P"
+) -> list[ShopProduct]:
+    """`count` products with distinct titles, spread over the types by their weight; the newest came on `last_day`.
+
+    `prefix` begins their ids.
+    """
+    newest = datetime.combine(last_day, time(), UTC)
     rng = random.Random(f"products {seed}")
     brands = {kind.name: rng.sample(kind.brands, min(_BRANDS_PER_TYPE, len(kind.brands))) for kind in types}
     standing = {brand: rng.random() for kind in types for brand in kind.brands}
+    fame = {
+        name: rng.lognormvariate(-0.6, 1.1) for kind in types for name in kind.slots.get(naming_slot(kind) or "", ())
+    }
     # Wanted types have more products, but a small shop still has every type.
     shares = [math.sqrt(kind.weight) * rng.uniform(0.7, 1.3) for kind in types]
     kinds = [kind for kind in types for _ in range(count // (2 * len(types)))]
@@ -83,30 +94,39 @@ def make_products(types: Sequence[ProductType], count: int, seed: int) -> list[S
     titles: dict[str, None] = {}
     made = []
     for number, kind in enumerate(kinds):
-        product = _product(rng, f"P{100_001 + number}", kind, brands[kind.name], standing)
+        product = _product(rng, f"{prefix}{100_001 + number}", kind, brands[kind.name], standing, fame, newest)
         for _ in range(20):
             if product.title not in titles:
                 break
-            product = _product(rng, product.product_id, kind, brands[kind.name], standing)
+            product = _product(rng, product.product_id, kind, brands[kind.name], standing, fame, newest)
         titles[product.title] = None
         made.append(product)
     return made
 
 
 def _product(
-    rng: random.Random, product_id: str, kind: ProductType, brands: Sequence[str], standing: Mapping[str, float]
+    rng: random.Random,
+    product_id: str,
+    kind: ProductType,
+    brands: Sequence[str],
+    standing: Mapping[str, float],
+    fame: Mapping[str, float],
+    newest: datetime,
 ) -> ShopProduct:
     brand, series = rng.choice(brands), rng.choice(kind.series)
     attributes = {slot: rng.choice(values) for slot, values in kind.slots.items()}
-    title = rng.choice(kind.titles).format(brand=brand, series=series, name=kind.name, **attributes)
+    pattern = rng.choice(kind.titles)
+    named = naming_slot(kind)
+    if named:
+        brand, attributes = _of_one_maker(kind, named, attributes, pattern)
+    title = pattern.format(brand=brand, series=series, name=kind.name, **attributes)
     features = tuple(rng.sample(kind.features, 2))
     use = rng.choice(kind.uses)
-    if " with " not in title and rng.random() < 0.3:
-        title = _inserted(title, f" with {title_case(without_article(features[0]))}")
-    elif " for " not in title and rng.random() < 0.2:
-        title = _inserted(title, f" for {title_case(use)}")
+    if not named:  # a game or a book is called what it is called
+        title = _said_more(rng, title, features[0], use)
     title = re.sub(r"\b(\w+) \1\b", r"\1", title)  # "Leather Leather Belt" where material and name agree
-    popularity = min(rng.paretovariate(1.4), _MOST_POPULAR) * kind.weight
+    known = fame[attributes[named]] if named else 1.0
+    popularity = min(known * rng.paretovariate(1.4), _MOST_POPULAR) * kind.weight
     rating, rating_count = _rating(rng, standing[brand], popularity)
     return ShopProduct(
         product_id=product_id,
@@ -119,12 +139,36 @@ def _product(
         rating=rating,
         rating_count=rating_count,
         in_stock=rng.random() < 0.94,
-        created_at=_LAST_DAY - timedelta(minutes=rng.randrange(_DAYS_ON_SALE * 24 * 60)),
+        created_at=newest - timedelta(minutes=rng.randrange(_DAYS_ON_SALE * 24 * 60)),
         attributes=attributes,
         features=features,
         use=use,
         popularity=popularity,
     )
+
+
+def naming_slot(kind: ProductType) -> str | None:
+    """The slot that stands for the thing itself, for a game, a book, a console."""
+    return next((slot for slot in NAMING_SLOTS if slot in kind.slots), None)
+
+
+def _of_one_maker(
+    kind: ProductType, named: str, attributes: Mapping[str, str], pattern: str
+) -> tuple[str, dict[str, str]]:
+    """The brand, and the attributes that are true: a game without a number in its title is no sequel."""
+    place = kind.slots[named].index(attributes[named])
+    kept = {slot: value for slot, value in attributes.items() if "{" + slot + "}" in pattern}
+    if "author" in kind.slots:
+        kept["author"] = kind.slots["author"][place % len(kind.slots["author"])]
+    return kind.brands[place % len(kind.brands)], kept
+
+
+def _said_more(rng: random.Random, title: str, feature: str, use: str) -> str:
+    if " with " not in title and rng.random() < 0.3:
+        return _inserted(title, f" with {title_case(without_article(feature))}")
+    if " for " not in title and rng.random() < 0.2:
+        return _inserted(title, f" for {title_case(use)}")
+    return title
 
 
 def _inserted(title: str, phrase: str) -> str:
@@ -136,6 +180,7 @@ def _description(rng: random.Random, kind: ProductType, brand: str, features: tu
     noun = " ".join(word if word.isupper() or word.lower() in _ACRONYMS else word.lower() for word in kind.name.split())
     several = kind.name.endswith("s") and not kind.name.endswith("ss")
     opening = rng.choice(_OPENINGS[several]).format(brand=brand, noun=noun, one=features[0], two=features[1])
+    opening = re.sub(r"^A (?=[AEIO])", "An ", opening)
     others = [other for other in kind.uses if other != use] or ["every day"]
     return f"{opening} {rng.choice(_CLOSINGS).format(use=use, other=rng.choice(others))}"
 

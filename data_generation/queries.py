@@ -2,9 +2,10 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
-from data_generation.catalog import ShopProduct, without_article
+from data_generation.catalog import ShopProduct, naming_slot, without_article
 from data_generation.typos import misspelled
 
 _TYPO_SHARE = 0.04
@@ -13,7 +14,58 @@ _ZIPF_SHIFT = 2.7
 _ZIPF_EXPONENT = 0.9
 _BEHIND_THE_NOUN = ("pack", "length", "viscosity")  # "protein bars 12 bars", "dog leash 6 ft"
 _NO_QUERY = ("ages",)
-_VAGUE_WORDS = {"set", "kit", "maker", "case", "box", "machine", "containers", "cleaner", "c", "bars", "light", "paper"}
+_VAGUE_WORDS = {
+    "set", "kit", "maker", "case", "box", "machine", "containers", "cleaner", "c", "bars", "light", "paper", "card",
+    "scale", "tags", "holder",
+}  # fmt: skip
+# What is asked for by its name, by the slot that names it: patterns and weights. One that speaks of a slot that the
+# title does not mention is left out.
+_BY_NAME: Mapping[str, tuple[tuple[str, float], ...]] = {
+    "franchise": (
+        ("{franchise}", 11.0),
+        ("{franchise} {sequel}", 6.0),
+        ("{franchise} {platform}", 1.5),
+        ("{franchise} {sequel} {platform}", 2.0),
+        ("{franchise} {style}", 0.5),
+        ("{franchise} {sequel} {style}", 0.4),
+        ("{franchise} game", 0.8),
+        ("{platform}", 0.8),
+        ("{platform} games", 1.5),
+        ("{platform} {nouns}", 0.3),
+        ("{noun}", 0.8),
+        ("{nouns}", 1.2),
+        ("{nouns} for {use}", 0.2),
+        ("{brand}", 0.3),
+    ),
+    "work": (
+        ("{work}", 8.0),
+        ("{work} {author}", 2.5),
+        ("{author} {work}", 0.6),
+        ("{work} book", 1.2),
+        ("{work} {format}", 1.0),
+        ("{work} volume {volume}", 3.0),
+        ("{author}", 4.0),
+        ("{author} books", 1.5),
+        ("{noun}", 2.0),
+        ("{nouns}", 3.0),
+        ("{nouns} for {use}", 0.8),
+        ("{brand}", 0.2),
+    ),
+    "console": (
+        ("{console}", 6.0),
+        ("{console} console", 4.0),
+        ("{console} {capacity}", 1.5),
+        ("{console} {style}", 1.5),
+        ("{console} {capacity} console", 0.7),
+        ("{console} {color}", 0.8),
+        ("{color} {console} console", 0.3),
+        ("{noun}", 4.0),
+        ("{nouns}", 2.0),
+        ("{noun} with {feature}", 0.4),
+        ("{noun} for {use}", 0.6),
+        ("{brand}", 1.0),
+    ),
+}
 
 
 def make_queries(products: Sequence[ShopProduct], count: int, seed: int) -> list[tuple[str, int]]:
@@ -23,7 +75,7 @@ def make_queries(products: Sequence[ShopProduct], count: int, seed: int) -> list
     scores: dict[str, float] = {}
     for product in products:
         wanted = demand.setdefault(product.type.name, rng.lognormvariate(0, 0.5)) * product.popularity
-        for text, weight in _candidates(rng, product):
+        for text, weight in candidates(rng, product):
             query = typed(text)
             scores[query] = scores.get(query, 0.0) + weight * wanted
     ranked = sorted(scores, key=lambda query: (-scores[query] * rng.lognormvariate(0, 0.35), query))
@@ -39,13 +91,17 @@ def typed(text: str) -> str:
     return " ".join(plain.split())
 
 
-def _candidates(rng: random.Random, product: ShopProduct) -> Iterator[tuple[str, float]]:
-    """Queries that this product answers, with weights; every word is in its title or description."""
+def candidates(rng: random.Random, product: ShopProduct) -> Iterator[tuple[str, float]]:
+    """Queries that this product answers, with weights; their words are in its title, description or department."""
     kind, brand = product.type, product.brand
     noun, last = kind.name, kind.name.split()[-1]
     spoken = {
         slot: value for slot, value in product.attributes.items() if value in product.title and slot not in _NO_QUERY
     }
+    named = naming_slot(kind)
+    if named:
+        yield from _by_name(product, named, spoken)
+        return
     yield noun, 12.0
     yield other_number(noun), 1.2 if noun.endswith("s") else 5.0
     if last.lower() not in _VAGUE_WORDS and last != noun:
@@ -59,6 +115,8 @@ def _candidates(rng: random.Random, product: ShopProduct) -> Iterator[tuple[str,
         yield f"{brand} {_beside(slot, value, noun)}", 0.35
         if slot in {"style", "color", "material"} and last.lower() not in _VAGUE_WORDS and last != noun:
             yield f"{value} {last}", 0.8
+        if slot == "platform":  # nobody says wireless controller where orbit 3 controller will do
+            yield f"{value} {noun.partition(' ')[2]}", 6.0
     pairs = [(a, b) for a in described for b in described if a < b]
     for first, second in rng.sample(pairs, min(2, len(pairs))):
         inner = _beside(second, described[second], noun)
@@ -75,6 +133,21 @@ def _candidates(rng: random.Random, product: ShopProduct) -> Iterator[tuple[str,
         yield f"{style} {noun} for {product.use}", 0.25
     if "color" in described:
         yield f"{noun} {described['color']}", 0.3
+
+
+def _by_name(product: ShopProduct, named: str, spoken: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    noun = product.type.name
+    words = {
+        **spoken,
+        "noun": noun,
+        "nouns": other_number(noun),
+        "brand": product.brand,
+        "use": product.use,
+        "feature": without_article(product.features[0]),
+    }
+    for pattern, weight in _BY_NAME[named]:
+        with suppress(KeyError):
+            yield pattern.format_map(words), weight
 
 
 def _for_whom(audience: str | None, product: ShopProduct, described: dict[str, str]) -> Iterator[tuple[str, float]]:

@@ -1,8 +1,9 @@
-"""A whole shop in two files, for demos and tests without data of their own: `catalog.csv` and `queries.csv`.
+"""A small shop in two files, for tests without data of their own: `catalog.csv` and `queries.csv`.
 
     python -m data_generation.shop --out DIR --seed 7
 
-The same seed gives the same bytes on every machine.
+The same seed gives the same bytes on every machine. Its queries have counts and nothing else; a shop with shoppers,
+times and events is made by `data_generation.synthetic_data`.
 """
 
 import argparse
@@ -35,11 +36,16 @@ def generate_shop(folder: Path, seed: int = 7, products: int = 8_400, queries: i
     folder.mkdir(parents=True, exist_ok=True)
     types = load_types()
     made = make_products(types, products, seed)
-    slots = list(dict.fromkeys(slot for kind in types for slot in kind.slots))
     shop = GeneratedShop(catalog=folder / "catalog.csv", queries=folder / "queries.csv")
-    _write(shop.catalog, (*_COLUMNS, *slots), (_row(product, slots) for product in made))
+    write_catalog(shop.catalog, made)
     _write(shop.queries, ("query", "count"), make_queries(made, queries, seed))
     return shop
+
+
+def write_catalog(path: Path, products: Sequence[ShopProduct]) -> None:
+    """A CSV file that the importer reads, with a column for each attribute."""
+    slots = list(dict.fromkeys(slot for product in products for slot in product.type.slots))
+    _write(path, (*_COLUMNS, *slots), (_row(product, slots) for product in products))
 
 
 def _row(product: ShopProduct, slots: Sequence[str]) -> list[object]:

@@ -1,14 +1,23 @@
-"""POST /admin/retrain and /admin/reload, and GET /admin/jobs/{job_id}: other models while the service runs."""
+"""POST /admin/retrain, /admin/reload, /admin/generate-synthetic-data, and GET /admin/jobs/{job_id}."""
 
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends
 
-from api.dependencies import Reload, Retrain, State, require_operator
+from api.dependencies import Jobs, Reload, State, require_operator
 from api.errors import ProblemError, problem_responses
-from api.schemas.jobs import JobResponse, JobStarted, ReloadRequest, ReloadResponse, RetrainRequest
+from api.job_processes import RETRAIN, SYNTHETIC_DATA
+from api.schemas.jobs import (
+    JobResponse,
+    JobStarted,
+    ReloadRequest,
+    ReloadResponse,
+    RetrainRequest,
+    SyntheticDataRequest,
+)
 from core import artifacts
 from core.domain import JobState
+from core.errors import NoCatalogError
 from database.connection import Database
 from database.repositories.jobs import Job, JobRepository
 
@@ -18,14 +27,32 @@ router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(r
 
 
 @router.post("/retrain", status_code=202, responses=problem_responses(401, 403, 409, 503))
-async def retrain(state: State, retraining: Retrain, body: RetrainRequest | None = None) -> JobStarted:
+async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) -> JobStarted:
     """Starts a retraining on the newest data; `rejected` at its end means that what is served is better.
 
     One at a time: the problem `job_running` (409) while another is under way.
     """
     if artifacts.current_version(state.settings.storage.artifacts) is None:
         raise ProblemError(409, "bad_artifact", "Nothing is published that a new version could be compared with.")
-    return JobStarted(job_id=await retraining.start(), state=JobState.QUEUED)
+    return JobStarted(job_id=await jobs.start(RETRAIN), state=JobState.QUEUED)
+
+
+@router.post("/generate-synthetic-data", status_code=202, responses=problem_responses(401, 403, 409, 503))
+async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs: Jobs) -> JobStarted:
+    """Starts simulated shoppers in this shop's catalogue, or in `products` made-up ones that are added to it.
+
+    What they searched and did is written as a log of the last three months; every id begins with `synthetic-`. All of
+    it is visible when the job is `done`, and nothing of it before. One at a time: the problem `job_running` (409).
+    """
+    if not state.models.has_catalog:
+        raise NoCatalogError("this shop was set up from queries alone: import a catalogue first")
+    if body.provider == "gemini" and state.settings.gemini.gemini_api_key is None:
+        raise ProblemError(409, "provider_failed", "The provider gemini needs GEMINI_API_KEY in the environment.")
+    wish = {"users": body.users, "sessions": body.sessions, "seed": body.seed, "provider": body.provider}
+    if body.products is not None:
+        wish["products"] = body.products
+    arguments = [f"--{name}={value}" for name, value in wish.items()]
+    return JobStarted(job_id=await jobs.start(SYNTHETIC_DATA, arguments), state=JobState.QUEUED)
 
 
 @router.post("/reload", status_code=202, responses=problem_responses(401, 403, 404, 409, 503))

@@ -1,8 +1,8 @@
-"""POST /admin/retrain, POST /admin/reload and GET /admin/jobs/{job_id}."""
+"""POST /admin/retrain, /admin/reload, /admin/generate-synthetic-data, and GET /admin/jobs/{job_id}."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -23,6 +23,21 @@ class ReloadRequest(RequestBody):
     )
 
 
+class SyntheticDataRequest(RequestBody):
+    users: int = Field(ge=1, le=1_000_000, description="shoppers")
+    sessions: int = Field(ge=1, le=1_000_000, description="visits of all of them together")
+    products: int | None = Field(
+        default=None,
+        ge=1,
+        le=50_000,
+        description="so many are made up, added to the catalogue and shopped in; absent: the shop's own are",
+    )
+    provider: Literal["offline", "gemini"] = Field(
+        default="offline", description="who writes the words; `gemini` needs GEMINI_API_KEY"
+    )
+    seed: int = Field(default=7, ge=0, lt=2**31, description="the same wish gives the same shoppers")
+
+
 class JobStarted(ResponseBody):
     job_id: str
     state: JobState
@@ -40,7 +55,9 @@ class JobResponse(ResponseBody):
     progress: float = Field(ge=0, le=1)
     step: str | None = Field(description="what is being done, in words")
     counts: Mapping[str, int]
-    result: Mapping[str, Any] = Field(description="of a retraining: both versions, the gate's figures and its reasons")
+    result: Mapping[str, Any] = Field(
+        description="of a retraining: both versions, the gate's figures and its reasons; else notes"
+    )
     error: str | None
     created_at: datetime
     started_at: datetime | None

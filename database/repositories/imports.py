@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from database.models import imports, products
+from database.connection import Database
+from database.models import events, imports, products, query_log
+
+SYNTHETIC = "synthetic "
+"""File names of simulated traffic begin so."""
+_ROWS_AT_ONCE = 10_000  # of one transaction: the service's own writes wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +92,28 @@ class ImportRepository:
         await self._session.execute(delete(imports).where(imports.c.kind.in_(kinds)))
         await self._session.execute(delete(imports).where(imports.c.id.in_(running)))
         return len(running)
+
+
+async def take_back_interrupted(database: Database, beginning: str) -> int:
+    """Removes imports that were begun and not finished, of files whose names begin so, with their queries and events.
+
+    In small transactions, so that a service that runs beside it is not kept waiting. Returns how many imports.
+    """
+    unfinished = select(imports.c.id).where(imports.c.state == "running", imports.c.file_name.startswith(beginning))
+    async with database.reading() as session:
+        ids = list((await session.execute(unfinished)).scalars())
+    await remove_imports(database, ids)
+    return len(ids)
+
+
+async def remove_imports(database: Database, import_ids: Sequence[int]) -> None:
+    """Removes these imports with their queries and events."""
+    for table, key in ((events, events.c.event_id), (query_log, query_log.c.id)):
+        some = select(key).where(table.c.import_id.in_(import_ids)).limit(_ROWS_AT_ONCE)
+        removed = 1
+        while removed:
+            async with database.transaction() as session:
+                gone = await session.execute(delete(table).where(key.in_(some)).returning(key))
+                removed = len(gone.all())
+    async with database.transaction() as session:
+        await session.execute(delete(imports).where(imports.c.id.in_(import_ids)))

@@ -14,7 +14,8 @@ import pytest
 from core.importing.catalog import products, read_catalog
 from core.importing.queries import query_rows, read_queries
 from core.text.normalize import normalize
-from data_generation.queries import other_number, typed
+from data_generation.catalog import make_products
+from data_generation.queries import candidates, other_number, typed
 from data_generation.shop import GeneratedShop, generate_shop
 from data_generation.tables import load_types
 from data_generation.typos import misspelled
@@ -40,6 +41,7 @@ def test_the_tables_are_broad_and_whole() -> None:
         fields = {"brand": "b", "series": "s", "name": "n", **{slot: values[0] for slot, values in kind.slots.items()}}
         assert all(pattern.format(**fields) for pattern in kind.titles)
         assert len(kind.features) >= 2
+        assert all(len(set(values)) == len(values) for values in kind.slots.values())
         assert 0 < kind.price[0] < kind.price[1]
 
 
@@ -123,6 +125,50 @@ def test_queries_mostly_find_a_product(shop: GeneratedShop, counts: dict[str, in
     wanted = [{_stem(word) for word in normalize(query).split()} - {"for", "with", "and"} for query in sample]
     found = sum(any(words <= document for document in documents) for words in wanted)
     assert found > 0.9 * len(sample)
+
+
+def test_games_and_books_have_one_maker_and_one_author() -> None:
+    made = make_products(load_types(), 6_000, 7)
+    assert len({product.title for product in made}) > 0.995 * len(made)
+    makers: dict[str, set[tuple[str, str]]] = {}
+    for product in made:
+        attributes = product.attributes
+        name = attributes.get("franchise") or attributes.get("work") or attributes.get("console")
+        if name:
+            assert name in product.title
+            makers.setdefault(name, set()).add((product.brand, attributes.get("author", "")))
+            assert attributes.get("sequel", "") in product.title
+            assert " with " not in product.title or " with " in name
+    assert len(makers) > 300
+    assert all(len(of_one) == 1 for of_one in makers.values())
+
+
+def test_games_and_books_are_asked_for_by_name() -> None:
+    rng = random.Random(3)
+    asked: dict[str, dict[str, float]] = {"franchise": {}, "work": {}, "console": {}, "platform": {}}
+    for product in make_products(load_types(), 6_000, 7):
+        attributes = product.attributes
+        slot = next((slot for slot in asked if slot in attributes), None)
+        if slot is None:
+            continue
+        weights = {typed(text): weight for text, weight in candidates(rng, product)}
+        assert not any("{" in query for query in weights)
+        asked[slot].update(weights)
+        name = typed(attributes[slot])
+        if slot == "platform":  # what is played with: a controller, a headset
+            assert f"{name} {typed(product.type.name)}" in weights
+            continue
+        assert weights[name] == max(weights.values())
+        if slot == "franchise":
+            assert f"{typed(attributes['platform'])} games" in weights
+            assert ("sequel" in attributes) == (f"{name} {attributes.get('sequel')}" in weights)
+        if slot == "work" and attributes["author"] in product.title:
+            assert {typed(attributes["author"]), f"{name} {typed(attributes['author'])}"} <= weights.keys()
+    games, gear = asked["franchise"], asked["platform"]
+    assert {"orbit 3", "orbit 3 games", "racing games", "orbit 3 racing games"} <= games.keys()
+    assert {"orbit 3 controller", "orbit 3 headset", "orbit 3 gift card"} <= gear.keys()
+    assert {"cookbooks", "thriller novels", "graphic novels"} <= asked["work"].keys()
+    assert {"orbit 3", "orbit 3 console"} <= asked["console"].keys()
 
 
 def _stem(word: str) -> str:

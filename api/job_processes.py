@@ -1,10 +1,12 @@
-"""Retraining runs in a niced process of its own, which ends with the service. Its state is a row of the jobs table."""
+"""Jobs run in niced processes of their own, which end with the service. Their state is a row of the jobs table."""
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,34 +16,51 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from core.domain import JobState
 from database.connection import Database
+from database.repositories.imports import SYNTHETIC, take_back_interrupted
 from database.repositories.jobs import JobRepository
 
-RETRAIN = "retrain"
 _ROOT = Path(__file__).resolve().parents[1]
 _GRACE_SECONDS = 10.0  # to write how it ended
 
 _log = structlog.get_logger(__name__)
 
 
-class Retraining:
-    """Starts and ends the processes of one worker. What they publish is noticed like any other new version."""
+@dataclass(frozen=True, slots=True)
+class JobProgram:
+    """A kind of job, the module that does it, and what takes back what it left unfinished."""
+
+    kind: str
+    module: str
+    take_back: Callable[[Database], Awaitable[object]] | None = None
+
+
+async def _take_back_synthetic(database: Database) -> int:
+    return await take_back_interrupted(database, SYNTHETIC)
+
+
+RETRAIN = JobProgram("retrain", "training.retrain")
+SYNTHETIC_DATA = JobProgram("synthetic-data", "data_generation.generate_job", _take_back_synthetic)
+
+
+class JobProcesses:
+    """Starts and ends the processes of one worker. What they publish or write is noticed like any other change."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         self._running: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
-    async def start(self) -> str:
-        """Begins a retraining; returns the id of its job. Raises JobRunningError while one is under way anywhere."""
+    async def start(self, program: JobProgram, arguments: Sequence[str] = ()) -> str:
+        """Begins a job; returns its id. Raises JobRunningError while another of its kind is under way anywhere."""
         async with self._database.transaction() as session:
-            job_id = await JobRepository(session).begin(RETRAIN, datetime.now(UTC))
+            job_id = await JobRepository(session).begin(program.kind, datetime.now(UTC))
         try:
-            process = await self._process(job_id)
+            process = await self._process(program, job_id, arguments)
         except OSError as error:
             await self._fail(job_id, f"it could not be started: {error}")
             raise
         self._processes[job_id] = process
-        self._running[job_id] = asyncio.create_task(self._watch(job_id, process))
+        self._running[job_id] = asyncio.create_task(self._watch(program, job_id, process))
         return job_id
 
     async def close(self) -> None:
@@ -56,7 +75,7 @@ class Retraining:
                     _kill(process)
                 await asyncio.wait(late)
 
-    async def _process(self, job_id: str) -> asyncio.subprocess.Process:
+    async def _process(self, program: JobProgram, job_id: str, arguments: Sequence[str]) -> asyncio.subprocess.Process:
         storage = self._settings.storage
         given = {
             "CADENCE_HOME": str(storage.cadence_home.resolve()),
@@ -67,13 +86,14 @@ class Retraining:
         }
         logs = storage.cadence_home / "logs"
         await asyncio.to_thread(logs.mkdir, parents=True, exist_ok=True)
-        with (logs / f"{RETRAIN}.log").open("wb") as output:  # opening a local file is quick
+        with (logs / f"{program.kind}.log").open("wb") as output:  # opening a local file is quick
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "training.retrain",
+                program.module,
                 "--job",
                 job_id,
+                *arguments,
                 cwd=_ROOT,
                 env={**os.environ, **given},
                 stdin=asyncio.subprocess.DEVNULL,
@@ -83,16 +103,18 @@ class Retraining:
                 start_new_session=True,
             )
 
-    async def _watch(self, job_id: str, process: asyncio.subprocess.Process) -> None:
-        """Waits for the end. A process that died without a word leaves no job open."""
+    async def _watch(self, program: JobProgram, job_id: str, process: asyncio.subprocess.Process) -> None:
+        """Waits for the end. A process that died without a word leaves no job open, and nothing half done."""
         status = await process.wait()
         _kill(process)  # what it has started must not outlive it
         del self._processes[job_id], self._running[job_id]
-        _log.info("retraining ended", job=job_id, status=status)
+        _log.info("job ended", kind=program.kind, job=job_id, status=status)
         try:
-            await self._fail(job_id, f"its process ended with status {status}; logs/{RETRAIN}.log has its output")
+            if status and program.take_back:
+                await program.take_back(self._database)
+            await self._fail(job_id, f"its process ended with status {status}; logs/{program.kind}.log has its output")
         except SQLAlchemyError as error:  # the lease runs out, then the job counts as failed anyway
-            _log.warning("the end of a retraining was not written", job=job_id, error=type(error).__name__)
+            _log.warning("the end of a job was not written", job=job_id, error=type(error).__name__)
 
     async def _fail(self, job_id: str, error: str) -> None:
         async with self._database.transaction() as session:

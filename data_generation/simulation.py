@@ -1,0 +1,163 @@
+"""Many blocks, in one process or several: parts on disk, then one file each of queries, events and visits.
+
+A part is written under another name and renamed, so what has its name is whole; a simulation that was interrupted goes
+on with the parts that are missing. The files are put together in the order of the blocks. Neither depends on how many
+processes there were, so the same plan gives the same bytes.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from data_generation.block import Block, make_rows
+from data_generation.calibration import Calibration
+from data_generation.cast import Cast, Window
+from data_generation.personas import Persona, load_behaviors
+from data_generation.world import load_world
+
+FILES = ("queries", "events", "visits")
+_VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
+_ROW_GROUP = 100_000
+_VERSION = 1  # of what a plan means; another one does not go on with parts of this one
+Update = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is simulated. `start` and `end` in seconds since 1970."""
+
+    users: int
+    sessions: int
+    seed: int
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        if self.users < 1 or self.sessions < 1:
+            raise ValueError("at least one user and one session are needed")
+        if self.end - self.start < 3_600:
+            raise ValueError("less than an hour cannot be simulated")
+
+    @property
+    def prefix(self) -> str:
+        """Begins every user and session id: nobody takes them for somebody."""
+        return f"synthetic-{self.seed}"
+
+    def blocks(self) -> Iterator[Block]:
+        """Users and sessions in equal shares."""
+        count = -(-self.sessions // _VISITS_OF_A_BLOCK)
+        count = min(max(1, count), self.users)
+        for number in range(count):
+            first, last = (self.users * edge // count for edge in (number, number + 1))
+            visits = self.sessions * (number + 1) // count - self.sessions * number // count
+            yield Block(number, first, last - first, visits)
+
+
+def simulate(
+    out: Path,
+    world: Path,
+    personas: tuple[Persona, ...],
+    calibration: Calibration,
+    plan: Plan,
+    processes: int,
+    update: Update,
+) -> dict[str, int]:
+    """Writes `queries.parquet`, `events.parquet` and `visits.parquet` below `out`; returns their numbers of rows.
+
+    `world`: folder of `World.save`. Goes on where the same simulation was interrupted in `out`.
+    """
+    parts = out / "parts"
+    cast = {"personas": [asdict(one) for one in personas], "calibration": asdict(calibration), "version": _VERSION}
+    _begin(parts, {**asdict(plan), **cast})
+    blocks = list(plan.blocks())
+    missing = [block for block in blocks if not all(_part(parts, name, block.number).exists() for name in FILES)]
+    done = len(blocks) - len(missing)
+    for _ in _made(missing, processes, (world, parts, personas, calibration, plan)):
+        done += 1
+        update(0.9 * done / len(blocks), f"{done:,} of {len(blocks):,} blocks")
+    counts = {}
+    for place, name in enumerate(FILES):
+        update(0.9 + 0.1 * place / len(FILES), f"writing {name}")
+        counts[name] = _put_together([_part(parts, name, block.number) for block in blocks], out / f"{name}.parquet")
+    shutil.rmtree(parts)
+    return counts
+
+
+def _begin(parts: Path, facts: dict[str, object]) -> None:
+    """Keeps the parts of the same simulation and no others."""
+    text = json.dumps(facts, sort_keys=True)
+    stamp = parts / "plan.json"
+    if parts.exists() and not (stamp.exists() and stamp.read_text(encoding="utf-8") == text):
+        shutil.rmtree(parts)
+    parts.mkdir(parents=True, exist_ok=True)
+    _replace(stamp, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+Task = tuple[Path, Path, tuple[Persona, ...], Calibration, Plan]
+
+
+def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
+    """Makes the blocks; yields after each one. Never more are handed out than are soon worked on."""
+    if processes <= 1 or len(blocks) <= 1:
+        _enter(*task)
+        for block in blocks:
+            _write(block)
+            yield
+        return
+    context = multiprocessing.get_context("spawn")  # as everywhere else than on Linux
+    todo = iter(blocks)
+    with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter, task) as pool:
+        running: set[Future[None]] = {pool.submit(_write, block) for block in islice(todo, 2 * processes)}
+        try:
+            while running:
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    future.result()
+                    running.update(pool.submit(_write, block) for block in islice(todo, 1))
+                    yield
+        finally:
+            for future in running:
+                future.cancel()
+
+
+_entered: tuple[Cast, Path, str] | None = None  # of this process; a pool has no other place for it
+
+
+def _enter(world: Path, parts: Path, personas: tuple[Persona, ...], calibration: Calibration, plan: Plan) -> None:
+    global _entered
+    cast = Cast(load_world(world), personas, load_behaviors(), calibration, Window(plan.start, plan.end), plan.seed)
+    _entered = cast, parts, plan.prefix
+
+
+def _write(block: Block) -> None:
+    assert _entered is not None  # noqa: S101 — the pool's initializer
+    cast, parts, prefix = _entered
+    rows = make_rows(cast, block, prefix)
+    for name in FILES:
+        frame: pl.DataFrame = getattr(rows, name)
+        _replace(_part(parts, name, block.number), frame.write_parquet)
+
+
+def _part(parts: Path, name: str, number: int) -> Path:
+    return parts / f"{name}-{number:06d}.parquet"
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    write(draft)
+    draft.replace(path)
+
+
+def _put_together(parts: list[Path], path: Path) -> int:
+    """One file of all parts, in a stream."""
+    frame = pl.scan_parquet(parts)
+    _replace(path, lambda draft: frame.sink_parquet(draft, maintain_order=True, row_group_size=_ROW_GROUP))
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())

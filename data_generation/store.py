@@ -1,0 +1,132 @@
+"""Simulated traffic → database, through the same repositories as a log that was imported.
+
+Rows go in by small transactions under an import that is not complete; one transaction at the end completes it and adds
+the products that were made up, with the changes by which running services take them up. Until then nothing is found by
+a search, and what was begun is taken back (`take_back_interrupted`): by the service that watches the job, or by the
+next job.
+"""
+
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from core.domain import Action, Engagement, Product, QueryRow
+from core.text.normalize import normalize
+from data_generation.synthetic_data import Generated
+from database.connection import Database
+from database.identity import UserKeys
+from database.repositories.events import EventRepository
+from database.repositories.imports import SYNTHETIC, ImportRepository, take_back_interrupted
+from database.repositories.product_changes import CatalogChanges, apply_changes
+from database.repositories.query_log import QueryLogRepository
+
+_AT_ONCE = 2_000  # rows of one transaction: some hundredths of a second
+Update = Callable[[float, str], None]
+Row = TypeVar("Row")
+
+
+class TrafficStore:
+    """Writes one simulation into one database."""
+
+    def __init__(self, database: Database, keys: UserKeys) -> None:
+        self._database, self._keys = database, keys
+
+    async def write(self, generated: Generated, products: Sequence[Product], update: Update) -> dict[str, int]:
+        """Everything, or nothing that anybody sees; returns what is new. A simulation that is there adds nothing."""
+        await take_back_interrupted(self._database, SYNTHETIC)
+        files = {name: generated.folder / f"{name}.parquet" for name in ("queries", "events")}
+        begun = {name: await self._begin(name, path) for name, path in files.items()}
+        counts = {"queries": 0, "events": 0, "products": 0}
+        total = max(1, generated.counts["queries"] + generated.counts["events"])
+        if begun["queries"] is not None:
+            async for done in self._queries(files["queries"], begun["queries"]):
+                counts["queries"] = done
+                update(done / total, f"{done:,} searches")
+        if begun["events"] is not None:
+            async for done in self._events(files["events"], begun["events"]):
+                counts["events"] = done
+                update((generated.counts["queries"] + done) / total, f"{done:,} events")
+        async with self._database.transaction() as session:
+            for name, import_id in begun.items():
+                if import_id is not None:
+                    await ImportRepository(session).finish(import_id, {"rows": counts[name]})
+            if products:
+                change = partial(apply_changes, changes=CatalogChanges(upserts=products), changed_at=datetime.now(UTC))
+                applied = await (await session.connection()).run_sync(change)
+                counts["products"] = applied.added + applied.replaced
+        return counts
+
+    async def _begin(self, kind: str, path: Path) -> int | None:
+        async with self._database.transaction() as session:
+            return await ImportRepository(session).begin(kind, SYNTHETIC + kind, _sha256(path), {})
+
+    async def _queries(self, path: Path, import_id: int) -> AsyncIterator[int]:
+        done = 0
+        for batch in _batches(_rows(path)):
+            rows = [
+                (
+                    QueryRow(
+                        query=row["query"],
+                        occurred_at=row["timestamp"],
+                        user_id=row["user_id"],
+                        session_id=row["session_id"],
+                        product_id=row["product_id"],
+                        prefixes=tuple(row["prefixes"]),
+                    ),
+                    normalize(row["query"]),
+                    self._keys.key(row["user_id"]),
+                )
+                for row in batch
+            ]
+            async with self._database.transaction() as session:
+                await QueryLogRepository(session).add_many(rows, import_id)
+            done += len(batch)
+            yield done
+
+    async def _events(self, path: Path, import_id: int) -> AsyncIterator[int]:
+        namespace = uuid.uuid5(uuid.NAMESPACE_OID, _sha256(path))
+        done = 0
+        for batch in _batches(_rows(path)):
+            events = [
+                Engagement(
+                    event_id=str(uuid.uuid5(namespace, str(done + place))),
+                    action=Action(row["action_type"]),
+                    occurred_at=row["timestamp"],
+                    session_id=row["session_id"],
+                    user_key=self._keys.key(row["user_id"]),
+                    item_id=row["item_id"],
+                    query=row["query"],
+                    item_rank=row["item_rank"],
+                    duration_seconds=row["duration_seconds"],
+                )
+                for place, row in enumerate(batch)
+            ]
+            async with self._database.transaction() as session:
+                await EventRepository(session).add_many(events, datetime.now(UTC), import_id)
+            done += len(batch)
+            yield done
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, a slice in memory at a time."""
+    frame = pl.scan_parquet(path)
+    for start in range(0, int(frame.select(pl.len()).collect().item()), 50_000):
+        yield from frame.slice(start, 50_000).collect().iter_rows(named=True)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _AT_ONCE)):
+        yield batch
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,144 @@
+"""A shop with its traffic, or traffic for a shop that has none: `python -m data_generation.synthetic_data --out DIR`.
+
+    --products 20000                a made-up catalogue (catalog.csv) and shoppers in it
+    --catalog products.csv          shoppers in your own catalogue: a log to start with, until there is a real one
+
+Writes queries.parquet and events.parquet, which the importer reads like any log, and visits.parquet: who the shoppers
+were, which no real log knows. The same options give the same bytes, on any number of processes; interrupted, the same
+command goes on. The way: provider → products → world → blocks of shoppers → files.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from time import perf_counter
+
+from config.progress import Steps
+from config.settings import Settings
+from core.domain import Product
+from core.errors import CadenceError
+from core.importing.catalog import products as products_of
+from core.importing.catalog import read_catalog
+from data_generation.build_world import world_of_catalog, world_of_shop
+from data_generation.calibration import load_calibration
+from data_generation.catalog import LAST_DAY, ShopProduct, make_products
+from data_generation.providers.choose import NAMES, provider_of
+from data_generation.providers.port import Material
+from data_generation.shop import write_catalog
+from data_generation.simulation import FILES, Plan, simulate
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be generated. `products`: how many are made up, where there is no `catalog`."""
+
+    users: int
+    sessions: int
+    seed: int = 7
+    products: int = 20_000
+    provider: str = "offline"
+    days: int = 92
+    last_day: date = LAST_DAY
+    product_prefix: str = "P"  # of the ids of made-up products
+
+    def plan(self) -> Plan:
+        """Raises ValueError for nobody, nothing or no time."""
+        if self.days < 1:
+            raise ValueError("at least one day is needed")
+        end = datetime.combine(self.last_day, time(), UTC) + timedelta(days=1)
+        return Plan(
+            self.users, self.sessions, self.seed, (end - timedelta(days=self.days)).timestamp(), end.timestamp()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Where the files are, how many rows they have, and what a person should know of how they came about."""
+
+    folder: Path
+    products: list[ShopProduct] | None  # those that were made up
+    counts: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def generate(
+    out: Path, wish: Wish, catalog: Sequence[Product] | None, settings: Settings, processes: int, steps: Steps
+) -> Generated:
+    """Everything in order. `catalog`: the products to shop in; None: they are made up, and written to `catalog.csv`.
+
+    Raises ProviderError, ValueError for a wish that cannot be fulfilled, OSError.
+    """
+    plan, calibration = wish.plan(), load_calibration()
+    out.mkdir(parents=True, exist_ok=True)
+    with steps.step(f"Words from the {wish.provider} provider") as update:
+        cache = settings.storage.cadence_home / "cache" / "gemini"
+        material: Material = provider_of(wish.provider, settings.gemini, cache).material(update)
+    made = None
+    with steps.step("Making the world") as update:
+        if catalog is None:
+            made = make_products(material.types, wish.products, wish.seed, wish.last_day, wish.product_prefix)
+            write_catalog(out / "catalog.csv", made)
+            world = world_of_shop(made, material.phrases, wish.seed, calibration)
+        else:
+            world = world_of_catalog(catalog, wish.seed, calibration, update)
+        world.save(out / "world")
+    with steps.step("Simulating shoppers") as update:
+        counts = simulate(out, out / "world", material.personas, calibration, plan, processes, update)
+    return Generated(out, made, counts, material.notes)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files, made if absent")
+    parser.add_argument("--users", type=int, default=20_000)
+    parser.add_argument("--sessions", type=int, default=60_000, help="visits of all users together")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--products", type=int, default=20_000, help="how many are made up")
+    source.add_argument("--catalog", type=Path, metavar="FILE", help="shop in these products instead")
+    parser.add_argument("--provider", choices=NAMES, default="offline", help="who writes the words")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same files")
+    parser.add_argument("--days", type=int, default=92, help="how long the traffic lasts")
+    parser.add_argument("--last-day", type=date.fromisoformat, default=LAST_DAY, metavar="YYYY-MM-DD")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    wish = Wish(
+        options.users,
+        options.sessions,
+        options.seed,
+        options.products,
+        options.provider,
+        options.days,
+        options.last_day,
+    )
+    steps, started = Steps(), perf_counter()
+    try:
+        catalog = None
+        if options.catalog:
+            frame, report = read_catalog(options.catalog)
+            for line in report.lines():
+                steps.say(line)
+            catalog = list(products_of(frame))
+        done = generate(options.out, wish, catalog, Settings(), options.processes, steps)
+    except (CadenceError, ValueError) as error:
+        steps.console.print(f"✗ {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        steps.say("interrupted: the same command goes on from here")
+        return 130
+    seconds = perf_counter() - started
+    for note in done.notes:
+        steps.say(note)
+    searches, events, visits = (done.counts[name] for name in FILES)
+    rate = (searches + events) / seconds
+    steps.say(f"{searches:,} searches and {events:,} events in {visits:,} visits: {rate:,.0f} a second")
+    for name in FILES:
+        steps.say(str(options.out / f"{name}.parquet"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

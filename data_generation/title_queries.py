@@ -1,0 +1,68 @@
+"""Queries for a catalogue that has no log: what titles end with, with more and more of what stands before it.
+
+`LG Refrigerator 26 cu. ft. French Door, Stainless` is a *refrigerator*, an *lg refrigerator*, …; the head of a title,
+its last words and its brand are found as for the names of pseudo-categories (`core.categories.naming`). A phrase counts
+the more, the more titles share it: what many products are called is what people ask for.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from core.categories.naming import head_of, segments_of
+from core.domain import Product
+from core.text.normalize import normalize
+
+_LONGEST = 5  # words
+_SHARED = 3  # titles that must have a noun in common to be a kind
+Words = tuple[str, ...]
+
+
+class TitleQueries:
+    """Knows a whole catalogue, so that each of its products can be asked for."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self._ends: Counter[Words] = Counter()
+        self._runs: Counter[Words] = Counter()
+        for product in products:
+            head = _head(product.title)
+            self._ends.update(_ends(head))
+            self._runs.update(set(_runs(head)))
+
+    def kind(self, product: Product) -> str:
+        """What the product is: the longest end of its head that other titles have too, of at most two words."""
+        shared = [end for end in _ends(_head(product.title)) if len(end) <= 2 and self._ends[end] >= _SHARED]
+        return " ".join(shared[-1]) if shared else "other"
+
+    def offers(self, product: Product) -> list[tuple[str, float]]:
+        """Queries that find the product, with weights; each is made of words of its title or its brand."""
+        head = _head(product.title)
+        brand = normalize(product.brand) if product.brand else (head[0] if head else "")
+        offers: dict[str, float] = {}
+        for end in _ends(head):
+            text = " ".join(end)
+            if len(end) > 1 or self._ends[end] >= _SHARED:
+                offers[text] = 6.0 * math.log1p(self._ends[end]) / len(end) ** 1.5
+            if brand and brand not in text:
+                offers[f"{brand} {text}"] = 1.5 / len(end)
+        for run in _runs(head):
+            if self._runs[run] >= _SHARED:
+                offers.setdefault(" ".join(run), 1.2 * math.log1p(self._runs[run]) / len(run))
+        if brand:
+            offers.setdefault(brand, 0.6)
+        return [(text, weight) for text, weight in offers.items() if any(map(str.isalpha, text))]
+
+
+def _head(title: str) -> Words:
+    segments = segments_of(title)
+    return head_of(segments[0]) if segments else ()
+
+
+def _ends(head: Words) -> Iterator[Words]:
+    """The last word, the last two …"""
+    return (head[-length:] for length in range(1, min(_LONGEST, len(head)) + 1))
+
+
+def _runs(head: Words) -> Iterator[Words]:
+    """Two and three words in a row that do not end the head."""
+    return (head[at : at + n] for n in (2, 3) for at in range(len(head) - n) if head[at + n - 1][0].isalpha())
