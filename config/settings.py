@@ -270,7 +270,7 @@ class GeminiSettings(_Group):
 
     gemini_api_key: SecretStr | None = Field(
         default=None,
-        description="key of the Gemini API; unset: words for a generated shop come from our tables only, without a network",
+        description="key of the Gemini API; unset: the words of a generated shop come from our tables only, offline",
     )
     gemini_model: str = Field(
         default="gemini-3.8-flash",

@@ -21,14 +21,14 @@ from data_generation.shoppers import Shoppers, Visits, draw_wanted, suits
 from data_generation.world import LONGEST_PREFIX, SHOWN, FloatArray, IntArray
 
 _ROUNDS = 8  # searches of one visit at most
-_IN_MIND = 2.6  # log odds that the wanted product is clicked more
-_SAME_KIND = 0.4
+IN_MIND = 2.6  # log odds that the wanted product is clicked more
+SAME_KIND = 0.4
 _KEY_SECONDS = 0.24  # median pause between two keystrokes
 _LIST_SECONDS = 5.0  # median look at a page before the first click
 _FIXES = 0.35  # share of mistyped queries that are typed again, correctly
 _SATISFIED = 0.35  # times the usual refining, after a click
 _NARROWER_TRIES = 6
-_SUGGESTION_CHANCE = 0.16  # that a look goes to the list after one more character …
+SUGGESTION_CHANCE = 0.16  # that a look goes to the list after one more character …
 _LIST_IS_TRUSTED_AFTER = 4  # … once so many are typed; before that in proportion
 
 BoolArray = npt.NDArray[np.bool_]
@@ -64,7 +64,7 @@ def shop(cast: Cast, shoppers: Shoppers, visits: Visits, generator: np.random.Ge
     live = np.arange(len(visits.start))
     clock = visits.start.copy()
     wanted = draw_wanted(cast, shoppers, visits.shopper, clock, generator)
-    offer = _offer(cast, shoppers.persona[visits.shopper], wanted, generator)
+    offer = draw_offer(cast, shoppers.persona[visits.shopper], wanted, generator)
     fixing = np.zeros(len(live), bool)
     done: list[Searches] = []
     followed: list[Engagements] = []
@@ -88,7 +88,7 @@ def shop(cast: Cast, shoppers: Shoppers, visits: Visits, generator: np.random.Ge
         turns = ~fixes & ~refines & (generator.random(len(live)) < cast.another[persona, behavior])
         new = np.flatnonzero(turns)
         wanted[new] = draw_wanted(cast, shoppers, shopper[new], clock[new], generator)
-        offer[new] = _offer(cast, shoppers.persona[shopper[new]], wanted[new], generator)
+        offer[new] = draw_offer(cast, shoppers.persona[shopper[new]], wanted[new], generator)
         offer = np.where(refines, narrower, offer)
         stays = (fixes | refines | turns) & (clock < cast.window.end)
         live, wanted, offer = live[stays], wanted[stays], offer[stays]
@@ -102,7 +102,7 @@ def joined(parts: "Sequence[Columns]") -> "Columns":
     return kind(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)})
 
 
-def _offer(cast: Cast, persona: IntArray, product: IntArray, generator: np.random.Generator) -> IntArray:
+def draw_offer(cast: Cast, persona: IntArray, product: IntArray, generator: np.random.Generator) -> IntArray:
     """An offer of each product, as each persona words what they want."""
     chosen = np.zeros(len(product), np.int64)
     uniform = generator.random(len(product))
@@ -143,7 +143,7 @@ def _search(
     rank = world.completion_rank[query].astype(np.float64)
     looked = np.where(rank > 0, np.maximum(rank, 1) ** -cast.eta[behavior][:, None], 0.0)
     trusted = np.minimum(1.0, np.arange(1, LONGEST_PREFIX + 1) / _LIST_IS_TRUSTED_AFTER)
-    takes = cast.takes[behavior][:, None] * _SUGGESTION_CHANCE * trusted
+    takes = cast.takes[behavior][:, None] * SUGGESTION_CHANCE * trusted
     taken = generator.random((count, LONGEST_PREFIX)) < looked * takes
     taken &= (pattern < 0)[:, None]
     after = np.where(taken.any(axis=1), taken.argmax(axis=1) + 1, 0)
@@ -185,9 +185,9 @@ def _look(
     liking = (
         cast.click[behavior][:, None]
         + suits(cast, shoppers, shopper[:, None], shown)
-        + _IN_MIND * (shown == wanted[:, None])
+        + IN_MIND * (shown == wanted[:, None])
     )
-    liking += _SAME_KIND * (world.kind[shown] == world.kind[wanted][:, None])
+    liking += SAME_KIND * (world.kind[shown] == world.kind[wanted][:, None])
     appeal = sigmoid(liking)
     clicks = there & (generator.random(shown.shape) < looked * appeal)
     search, place = np.nonzero(clicks)

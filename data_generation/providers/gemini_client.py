@@ -51,7 +51,9 @@ class GeminiClient:
             settings.gemini_usd_per_million_output,
         )
         self.asked = self.cached = 0
-        self._http = httpx2.Client(timeout=settings.gemini_timeout_seconds)
+        # An answer takes seconds, a connection none: kept open, it would only be found cut after a wait.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._http = httpx2.Client(timeout=settings.gemini_timeout_seconds, limits=limits)
         options = types.HttpOptions(
             base_url=settings.gemini_base_url or _GOOGLE,
             api_version="v1beta",
