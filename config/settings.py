@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
+
+from config.gemini_settings import GeminiSettings
+from config.setting_group import Group
 
 _ASYNC_DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -18,11 +21,7 @@ _ASYNC_DRIVERS = {
 }
 
 
-class _Group(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
-
-
-class StorageSettings(_Group):
+class StorageSettings(Group):
     """Where things are kept."""
 
     cadence_home: Path = Field(
@@ -67,7 +66,7 @@ class StorageSettings(_Group):
         return self.synonyms_file or (own if own.is_file() else None)
 
 
-class ModelSettings(_Group):
+class ModelSettings(Group):
     """Models that are not made here."""
 
     embedding_model: str | None = Field(
@@ -76,7 +75,7 @@ class ModelSettings(_Group):
     )
 
 
-class SuggestSettings(_Group):
+class SuggestSettings(Group):
     """The suggestion list."""
 
     max_latency_ms: float = Field(
@@ -145,7 +144,7 @@ class SuggestSettings(_Group):
     )
 
 
-class PersonalizationSettings(_Group):
+class PersonalizationSettings(Group):
     """Lists for this shopper."""
 
     personalization_reach: float = Field(
@@ -202,7 +201,7 @@ class PersonalizationSettings(_Group):
         return value
 
 
-class ServingSettings(_Group):
+class ServingSettings(Group):
     """What one worker takes on."""
 
     inference_threads: int = Field(
@@ -247,7 +246,7 @@ class ServingSettings(_Group):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-class SecuritySettings(_Group):
+class SecuritySettings(Group):
     """Who may do what."""
 
     admin_api_key: SecretStr | None = Field(
@@ -265,54 +264,7 @@ class SecuritySettings(_Group):
     )
 
 
-class GeminiSettings(_Group):
-    """Who writes the words of a generated shop, and what that may cost. The service itself never asks."""
-
-    gemini_api_key: SecretStr | None = Field(
-        default=None,
-        description="key of the Gemini API; unset: the words of a generated shop come from our tables only, offline",
-    )
-    gemini_model: str = Field(
-        default="gemini-3.8-flash",
-        min_length=1,
-        pattern=r"^[A-Za-z0-9._-]+$",
-        description="model that is asked; the newest stable flash model of late 2026, as word lists need no dearer one",
-    )
-    gemini_base_url: str | None = Field(
-        default=None,
-        description="address of a proxy that speaks Gemini's REST protocol; unset: Google's own",
-    )
-    gemini_max_tokens: int = Field(
-        default=400_000,
-        ge=0,
-        description="tokens of a run, prompts, answers and thoughts together; we estimate half of it for a whole shop",
-    )
-    gemini_max_cost_usd: float = Field(
-        default=2.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="dollars of a run, never exceeded: an attempt whose upper bound does not fit in is not made",
-    )
-    gemini_usd_per_million_input: float = Field(
-        default=1.50,
-        ge=0,
-        allow_inf_nan=False,
-        description="dollars per million prompt tokens: the default model's from January 2027, half of that before",
-    )
-    gemini_usd_per_million_output: float = Field(
-        default=7.50,
-        ge=0,
-        allow_inf_nan=False,
-        description="dollars per million tokens of answers and thoughts, from the same table (ai.google.dev, pricing)",
-    )
-    gemini_timeout_seconds: float = Field(
-        default=120.0,
-        gt=0,
-        description="seconds without a byte until an attempt counts as cut off; long answers come in one piece",
-    )
-
-
-class LogSettings(_Group):
+class LogSettings(Group):
     """What is logged. Never queries, ids of users or addresses."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

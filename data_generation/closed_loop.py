@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 from rich.table import Table
 
@@ -73,7 +73,7 @@ class Outcome:
 class ClosedLoop:
     """Visits of the shoppers of one world to one service."""
 
-    def __init__(self, world: World, client: httpx.AsyncClient, seed: int, users: int) -> None:
+    def __init__(self, world: World, client: httpx2.AsyncClient, seed: int, users: int) -> None:
         now = datetime.now(UTC).timestamp()
         self._cast = Cast(world, load_personas(), load_behaviors(), load_calibration(), Window(now - DAY, now), seed)
         self._world, self._client, self._seed = world, client, seed
@@ -183,7 +183,7 @@ class ClosedLoop:
     async def _post(self, path: str, body: dict[str, object], headers: dict[str, str] | None = None) -> Json:
         try:
             reply = await self._client.post(path, json=body, headers=headers)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise ServiceError(f"no answer from {self._client.base_url}: {type(error).__name__}") from error
         if reply.status_code != 200:
             raise ServiceError(f"{path} answered {reply.status_code}: {reply.text[:200]}")
@@ -210,7 +210,7 @@ async def run(
     arms = {"personalised": Outcome()} | ({"not personalised": Outcome()} if compare else {})
     names, gate, done = list(arms), asyncio.Semaphore(together), 0
 
-    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
         loop = ClosedLoop(world, client, seed, users)
 
         async def come(shopper: int) -> None:

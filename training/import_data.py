@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -26,11 +26,12 @@ from core.text.normalize import normalize
 from database.connection import Database
 from database.identity import UserKeys
 from database.repositories.events import EventRepository
-from database.repositories.imports import ImportRepository
+from database.repositories.imports import ImportRepository, remove_imports
 from database.repositories.products import ProductRepository
 from database.repositories.query_log import QueryLogRepository
 
 _BATCH = 10_000
+_DEMO = {"products": 20_000, "users": 6_000, "sessions": 24_000}  # a start reads all of it in seconds
 _GENERATED = "generated "  # file names of what no shop gave us; replaced by the first real file
 Row = TypeVar("Row")
 
@@ -67,14 +68,15 @@ class Importer:
             earlier = await ImportRepository(session).completed()
         kinds = {entry.kind for entry in earlier} & {"catalog", "queries"}
         if not files:
-            if kinds and not all(entry.file_name.startswith(_GENERATED) for entry in earlier if entry.kind in kinds):
+            made = {entry.kind for entry in earlier if entry.file_name.startswith(_GENERATED)}
+            if not kinds <= made or {"catalog", "queries", "events"} <= made:
                 return
-            if len(kinds) == 2:
-                return
-            with self._steps.step("Generating a shop"):
-                await _generate(generated)
+            if len(kinds) == 2 and not (generated / "events.parquet").exists():
+                return  # a shop that an earlier version generated, without events: it stays as it is
+            await _generate(generated)
             await self._catalog(generated / "catalog.csv", _GENERATED + "catalogue")
-            await self._queries(generated / "queries.csv", _GENERATED + "queries")
+            await self._queries(generated / "queries.parquet", _GENERATED + "queries")
+            await self._events(generated / "events.parquet", _GENERATED + "events")
             return
         if not files.catalog and not files.queries and not kinds:
             raise InputFileError("--events alone is not enough: give --catalog or --queries as well")
@@ -84,18 +86,18 @@ class Importer:
         if files.queries:
             await self._queries(files.queries, files.queries.name)
         if files.events:
-            await self._events(files.events)
+            await self._events(files.events, files.events.name)
         if files.catalog or files.queries:
             await self._remove_generated()
 
     async def _remove_generated(self) -> None:
+        """What was made up, and those who never were: their profiles go with the next folding."""
         async with self._database.transaction() as session:
-            for entry in await ImportRepository(session).completed():
-                if entry.file_name.startswith(_GENERATED):
-                    if entry.kind == "catalog":
-                        await ProductRepository(session).delete_import(entry.id)
-                    else:
-                        await QueryLogRepository(session).delete_import(entry.id)
+            made = [one for one in await ImportRepository(session).completed() if one.file_name.startswith(_GENERATED)]
+            for entry in made:
+                if entry.kind == "catalog":
+                    await ProductRepository(session).delete_import(entry.id)
+        await remove_imports(self._database, [entry.id for entry in made if entry.kind != "catalog"])
 
     async def _known(self, kind: str, path: Path, name: str) -> bool:
         """Whether this very file is in the database already; a file that is absent is an InputFileError."""
@@ -151,15 +153,15 @@ class Importer:
                     await QueryLogRepository(session).add_many(rows, import_id)
         await self._finish(import_id, report)
 
-    async def _events(self, path: Path) -> None:
-        if await self._known("events", path, path.name):
+    async def _events(self, path: Path, name: str) -> None:
+        if await self._known("events", path, name):
             return
         frame, report = read_events(path, self._mapping.get("events"))
-        import_id = await self._begin("events", path, path.name)
+        import_id = await self._begin("events", path, name)
         if import_id is None:
             return
         namespace = uuid.uuid5(uuid.NAMESPACE_OID, await _sha256(path))
-        with self._steps.step(f"Importing {path.name}") as update:
+        with self._steps.step(f"Importing {name}") as update:
             for position, batch in _batches(event_rows(frame), len(frame), update):
                 events = [self._engagement(row, namespace, position + offset) for offset, row in enumerate(batch)]
                 async with self._database.transaction() as session:
@@ -191,11 +193,25 @@ def _batches(rows: Iterable[Row], total: int, update: Update) -> Iterator[tuple[
 
 
 async def _generate(folder: Path) -> None:
-    """Rooms of equal rank do not import each other: the generator is a program of its own."""
-    command = [sys.executable, "-m", "data_generation.shop", "--out", str(folder)]
+    """Rooms of equal rank do not import each other: the generator is a program of its own.
+
+    The traffic ends on the day before the first try, which is kept: an interrupted start goes on with the same files.
+    """
+    last_day = await asyncio.to_thread(_last_day, folder)
+    wish = [f"--{name}={value}" for name, value in _DEMO.items()]
+    command = [sys.executable, "-m", "data_generation.synthetic_data", "--out", str(folder), *wish]
+    command += ["--last-day", last_day]
     process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parent.parent)
     if await process.wait():
         raise InputFileError("the shop generator failed; its message is above")
+
+
+def _last_day(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "last_day.txt"
+    if not kept.exists():
+        kept.write_text((datetime.now(UTC).date() - timedelta(days=1)).isoformat(), encoding="ascii")
+    return kept.read_text(encoding="ascii").strip()
 
 
 async def _sha256(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.settings import GeminiSettings
+from config.gemini_settings import GeminiSettings
 from data_generation.providers.answer_cache import AnswerCache
 from data_generation.providers.gemini import GeminiProvider
 from data_generation.providers.gemini_client import GeminiClient

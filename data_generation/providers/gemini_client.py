@@ -10,7 +10,7 @@ import httpx2  # what google-genai speaks HTTP with
 from google import genai
 from google.genai import errors, types
 
-from config.settings import GeminiSettings
+from config.gemini_settings import GeminiSettings
 from data_generation.providers.answer_cache import Answer, AnswerCache
 from data_generation.providers.budget import Budget, Usage
 from data_generation.providers.gemini_replies import AgainError, UnusableError, answer_of, requested_wait, usage_of

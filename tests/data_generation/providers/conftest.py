@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import GeminiSettings
+from config.gemini_settings import GeminiSettings
 from data_generation.providers.answer_cache import AnswerCache
 from data_generation.providers.gemini_client import GeminiClient
 from tests.data_generation.providers.gemini_server import KEY, GeminiServer

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import GeminiSettings
+from config.gemini_settings import GeminiSettings
 from data_generation.catalog import make_products
 from data_generation.personas import load_personas
 from data_generation.providers.budget import BudgetError
