@@ -81,9 +81,15 @@ def _sent(cast: Cast, shoppers: Shoppers, visits: Visits, searches: Searches, rn
         vocabulary = cast.personas[persona[at]].vocabulary
         pattern = int(searches.pattern[at])
         if pattern >= 0 and vocabulary:
-            sent[at] = vocabulary[pattern].format(query=sent[at])
+            sent[at] = in_words_of(vocabulary[pattern], sent[at])
         sent[at] = sent_text(rng, sent[at], mistyped=bool(searches.mistyped[at]))
     return sent
+
+
+def in_words_of(pattern: str, text: str) -> str:
+    """The query in a persona's pattern; unchanged where it says that already ("running shoes for running")."""
+    added = set(pattern.replace("{query}", "").split()) - {"for", "and", "of", "with"}
+    return text if added & set(text.split()) else pattern.format(query=text)
 
 
 def _queries(

@@ -32,6 +32,7 @@ from database.job_report import JobReport, JobSteps
 from database.repositories.products import ProductRepository
 
 NICENESS = 10  # the shoppers come first
+PRODUCT_PREFIX = "synthetic-"  # of made-up ids: never that of a product which the shop has
 PROCESSES = 1  # and the service keeps the other core
 SHARES = {
     "Words": 0.02,
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.products or 0,
         options.provider,
         last_day=today,
-        product_prefix=f"synthetic-{options.seed}-",  # never the id of a product that the shop has
+        product_prefix=f"{PRODUCT_PREFIX}{options.seed}-",
     )
     with JobReport(settings.storage.url, options.job) as report:
         if sys.platform != "win32":
@@ -96,8 +97,10 @@ def _run(settings: Settings, wish: Wish, report: JobReport) -> int:
         command = [sys.executable, "-m", "training.rebuild_profiles"]
         subprocess.run(command, cwd=Path(__file__).parents[1], check=True)  # noqa: S603  # our own program
     shutil.rmtree(folder)
-    notes = {"notes": list(generated.notes)} if generated.notes else {}
-    report.finish(JobState.DONE, counts=counts, result=notes)
+    notes = list(generated.notes)
+    if not any(counts.values()):
+        notes.append("this very simulation is in the database already: another seed gives other shoppers")
+    report.finish(JobState.DONE, counts=counts, result={"notes": notes} if notes else {})
     return 0
 
 

@@ -75,6 +75,11 @@ def slope(counts: FloatArray) -> float:
     return float(np.polyfit(np.log(np.arange(1, len(counts) + 1)), np.log(counts), 1)[0])
 
 
+def head_share(counts: FloatArray, texts: int = 100) -> float:
+    """Of all searches, how many are of the `texts` most frequent ones."""
+    return float(counts[:texts].sum() / counts.sum())
+
+
 def distance(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Kolmogorov–Smirnov, in [0, 1]; 1 where one of them is empty."""
     return float(stats.ks_2samp(one, other).statistic) if len(one) and len(other) else 1.0

@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,13 +20,11 @@ from core import artifacts
 from core.domain import Action, Engagement
 from database.connection import Database
 from database.repositories.events import EventRepository
-from tests.e2e.server import ADMIN_KEY, Server, running
+from tests.e2e.jobs import ADMIN, client_of, ended, running_job
+from tests.e2e.server import Server, running
 from tests.trained_shop import TrainedShop
 
-ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
-SECONDS = 240  # for a training on a busy machine; a quiet one needs 20
 NEW_QUERY = "meadowlark evergreen mower"  # finds a product, and the log has heard of none of its first words
-FINAL = ("done", "failed", "rejected")
 
 
 @pytest.fixture
@@ -90,40 +87,8 @@ def shoppers(server: Server, threads: int = 3) -> Iterator[Traffic]:
             worker.join()
 
 
-def client_of(server: Server) -> httpx.Client:
-    return httpx.Client(base_url=server.url, trust_env=False, timeout=60)
-
-
 def served(client: httpx.Client) -> str:
     return str(client.get("/ready").json()["models"]["version"])
-
-
-def ended(client: httpx.Client, job_id: str) -> Any:
-    """The job once it is over, asked for as a person would: again and again."""
-    deadline = time.monotonic() + SECONDS
-    progress = 0.0
-    while time.monotonic() < deadline:
-        reply = client.get(f"/admin/jobs/{job_id}", headers=ADMIN)
-        assert reply.status_code == 200, reply.text
-        job = reply.json()
-        assert job["progress"] >= progress or job["state"] == "failed"
-        progress = job["progress"]
-        if job["state"] in FINAL:
-            return job
-        threading.Event().wait(0.2)
-    raise AssertionError(f"the job did not end: {job}")
-
-
-def running_job(client: httpx.Client, server: Server, job_id: str) -> int:
-    """Waits until a process works on the job; its id."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        with closing(sqlite3.connect(server.home / "cadence.sqlite3")) as database:
-            [(owner,)] = database.execute("SELECT owner FROM jobs WHERE job_id = ?", [job_id]).fetchall()
-        if owner:
-            return int(owner.rpartition(":")[2])
-        threading.Event().wait(0.1)
-    raise AssertionError("no process took the job")
 
 
 def test_a_better_version_is_published_and_served_without_dropping_a_request(home: Path) -> None:
@@ -183,11 +148,11 @@ def test_a_retraining_that_ends_early_leaves_no_job_open(home: Path) -> None:
     with running(home) as server, client_of(server) as client:
         first = served(client)
         killed = client.post("/admin/retrain", headers=ADMIN).json()["job_id"]
-        os.kill(running_job(client, server, killed), signal.SIGKILL)
+        os.kill(running_job(server, killed), signal.SIGKILL)
         job = ended(client, killed)
         assert job["state"] == "failed" and "status -9" in job["error"]
         interrupted = client.post("/admin/retrain", headers=ADMIN).json()["job_id"]
-        process = running_job(client, server, interrupted)
+        process = running_job(server, interrupted)
         assert server.end() in (0, -signal.SIGTERM), server.output
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)

@@ -1,0 +1,73 @@
+"""Takes simulated traffic out of a shop again: `python -m data_generation.remove_synthetic --home DIR`.
+
+Everything that POST /admin/generate-synthetic-data has written: searches, events, profiles, and the products that were
+made up, which a running service stops finding within a second. What real shoppers did stays.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from config.progress import Steps
+from config.settings import Settings
+from core.errors import CadenceError
+from data_generation.generate_job import PRODUCT_PREFIX
+from database.connection import Database
+from database.repositories.imports import SYNTHETIC, ImportRepository, remove_imports, take_back_interrupted
+from database.repositories.product_changes import CatalogChanges, apply_changes
+from database.repositories.products import ProductRepository
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, metavar="DIR", help="the shop (default ./var)")
+    options = parser.parse_args(arguments)
+    if options.home:
+        os.environ["CADENCE_HOME"] = str(options.home)
+    steps, settings = Steps(), Settings()
+    try:
+        with steps.step("Removing simulated traffic"):
+            imports, products = asyncio.run(remove(settings.storage.url))
+    except CadenceError as error:
+        steps.console.print(f"✗ {error}", style="red", markup=False)
+        return 1
+    steps.say(f"{imports} imports and {products:,} made-up products are gone")
+    if imports:
+        # Rooms of equal rank do not import each other: the fold is a program of its own.
+        command = [sys.executable, "-m", "training.rebuild_profiles"]
+        return subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode  # noqa: S603
+    return 0
+
+
+async def remove(url: str) -> tuple[int, int]:
+    """Removes them from a database; returns how many imports and how many products."""
+    database = Database(url)
+    try:
+        await database.migrate()
+        await take_back_interrupted(database, SYNTHETIC)
+        async with database.reading() as session:
+            made = [
+                one.id for one in await ImportRepository(session).completed() if one.file_name.startswith(SYNTHETIC)
+            ]
+            ids = [
+                product.product_id
+                async for batch in ProductRepository(session).stream()
+                for product in batch
+                if product.product_id.startswith(PRODUCT_PREFIX)
+            ]
+        if ids:
+            change = partial(apply_changes, changes=CatalogChanges(deletes=ids), changed_at=datetime.now(UTC))
+            await database.commit(change)
+        await remove_imports(database, made)
+        return len(made), len(ids)
+    finally:
+        await database.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
