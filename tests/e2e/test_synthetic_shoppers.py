@@ -148,11 +148,11 @@ def expire(home: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "status", "code"),
     [
-        ({"users": 0, "sessions": 10}, 422, "invalid_request"),
-        ({"users": 10, "sessions": 10, "products": 0}, 422, "invalid_request"),
-        ({"users": 10}, 422, "invalid_request"),
-        ({"users": 10, "sessions": 10, "provider": "openai"}, 422, "invalid_request"),
-        ({"users": 10, "sessions": 10, "personas": 3}, 422, "invalid_request"),
+        ({"users": 0, "sessions": 10}, 422, "validation_error"),
+        ({"users": 10, "sessions": 10, "products": 0}, 422, "validation_error"),
+        ({"users": 10}, 422, "validation_error"),
+        ({"users": 10, "sessions": 10, "provider": "openai"}, 422, "validation_error"),
+        ({"users": 10, "sessions": 10, "personas": 3}, 422, "validation_error"),
         ({"users": 10, "sessions": 10, "provider": "gemini"}, 409, "provider_failed"),
     ],
 )
@@ -185,7 +185,7 @@ def test_shoppers_in_the_running_service_are_served_and_remembered(server: Serve
     [(suggestions, clicked, ranked, attributed)] = rows(
         server.home,
         "SELECT sum(action = 'suggestion_click'), sum(action = 'click'), sum(action = 'click' AND item_rank >= 1), "
-        "sum(action IN ('click', 'suggestion_click') AND request_id IN (SELECT request_id FROM lists)) "
+        "sum(action IN ('click', 'suggestion_click') AND request_id IN (SELECT request_id FROM list_log)) "
         "FROM events WHERE session_id IN (SELECT session_id FROM sessions WHERE user_key IS NOT NULL)",
     )
     assert (suggestions, clicked, ranked) == (taken, clicks, clicks)
