@@ -60,7 +60,7 @@ def rows(out: Path, name: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sessions", type=int, default=240_000)
+    parser.add_argument("--sessions", type=int, default=290_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--times", type=int, default=10, help="of the second run; 0: none")
     options = parser.parse_args()
