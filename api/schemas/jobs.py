@@ -29,7 +29,7 @@ class SyntheticDataRequest(RequestBody):
     products: int | None = Field(
         default=None,
         ge=1,
-        le=50_000,
+        le=20_000,  # added in one transaction, which shoppers' writes wait for: a second or so
         description="so many are made up, added to the catalogue and shopped in; absent: the shop's own are",
     )
     provider: Literal["offline", "gemini"] = Field(
