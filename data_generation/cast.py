@@ -61,6 +61,7 @@ class Cast:
         self.calibration, self.window, self.seed = calibration, window, seed
         self.persona = RowSampler(np.array([[one.share for one in personas]]))
         self.early, self.late = self._departments(early=True), self._departments(early=False)
+        self.speaks = np.array([_wanted(one.departments | one.later, world.departments) > 0 for one in personas])
         self.own = _column(personas, "own")
         self.behavior = RowSampler(np.array([[one.behaviors.get(b.name, 0.0) for b in behaviors] for one in personas]))
         self.devices = sorted({device for one in personas for device in one.devices})
@@ -113,10 +114,7 @@ class Cast:
         table = np.zeros((len(self.personas), len(names)))
         for row, who in enumerate(self.personas):
             wanted = who.departments if early else (who.later or who.departments)
-            for column, name in enumerate(names):
-                table[row, column] = wanted.get(name, 0.0)
-            if not table[row].any():
-                table[row] = _by_words(wanted, names)
+            table[row] = _wanted(wanted, names)
             if not table[row].any():
                 rng = random.Random(f"departments {self.seed} {who.name}")
                 for column in rng.sample(range(len(names)), max(1, round(math.sqrt(len(names)) / 2))):
@@ -162,9 +160,11 @@ def _column(rows: Sequence[Persona] | Sequence[Behavior], name: str) -> FloatArr
     return np.array([getattr(one, name) for one in rows], np.float64)
 
 
-def _by_words(wanted: Mapping[str, float], names: Sequence[str]) -> FloatArray:
-    """Weights of departments that share a word with a wanted one: `Pet Supplies` and `pet food`."""
-    weights = np.zeros(len(names))
+def _wanted(wanted: Mapping[str, float], names: Sequence[str]) -> FloatArray:
+    """Weights of departments by their names, or where none is known so, by a word: `Pet Supplies` and `pet food`."""
+    weights = np.array([wanted.get(name, 0.0) for name in names])
+    if weights.any():
+        return weights
     for name, weight in wanted.items():
         words = _words(name)
         for column, other in enumerate(names):

@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.users,
         options.sessions,
         options.seed,
-        options.products or 0,
+        options.products or 1,
         options.provider,
         last_day=today,
         product_prefix=f"{PRODUCT_PREFIX}{options.seed}-",
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.platform != "win32":
             report.end_on_request()
         try:
-            return _run(settings, wish, report)
+            return _run(settings, wish, report, made_up=options.products is not None)
         except KeyboardInterrupt:
             report.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
             return 130
@@ -85,10 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
             raise
 
 
-def _run(settings: Settings, wish: Wish, report: JobReport) -> int:
+def _run(settings: Settings, wish: Wish, report: JobReport, *, made_up: bool) -> int:
     steps = JobSteps(report, SHARES)
     folder = settings.storage.cadence_home / "data" / "synthetic"
-    catalog = None if wish.products else asyncio.run(_catalog(settings))
+    catalog = None if made_up else asyncio.run(_catalog(settings))
     generated = generate(folder, wish, catalog, settings, PROCESSES, steps)
     with steps.step("Writing to the database") as update:
         counts = asyncio.run(_write(settings, generated, update))

@@ -23,14 +23,14 @@ class Persona:
 
     name: str
     share: float  # of all shoppers
-    departments: Mapping[str, float]  # what is wanted, by department
-    later: Mapping[str, float]  # what comes instead over the weeks of a window: the drift
+    departments: dict[str, float]  # what is wanted, by department
+    later: dict[str, float]  # what comes instead over the weeks of a window: the drift
     own: float  # share of the needs that come from `departments`; the others are those of anybody
     brands: tuple[str, ...]  # favourites; a shopper has further ones of their own
     brand_loyalty: float  # how much brands weigh in a choice, in units of its noise
     price: float  # the wanted place among the prices of a kind of product: 0 the cheapest, 1 the dearest
     price_sensitivity: float  # how much the distance from that place weighs
-    vocabulary: tuple[str, ...]  # patterns with {query}
+    vocabulary: tuple[str, ...]  # patterns with {query}, for what is sold in the persona's departments
     vocabulary_share: float  # of searches that use one
     wordiness: float  # log odds of each further word of a query, 0 is usual
     length: float  # log odds of each further character, 0 is usual

@@ -73,7 +73,7 @@ def shop(cast: Cast, shoppers: Shoppers, visits: Visits, generator: np.random.Ge
         if not len(live):
             break
         shopper, behavior = visits.shopper[live], visits.behavior[live]
-        searches = _search(cast, shoppers.persona[shopper], behavior, live, clock, offer, fixing, generator)
+        searches = _search(cast, shoppers.persona[shopper], behavior, live, clock, wanted, offer, fixing, generator)
         searches, engagements, spent = _look(cast, shoppers, visits, searches, wanted, count, generator)
         done.append(searches)
         followed.append(engagements)
@@ -130,6 +130,7 @@ def _search(
     behavior: IntArray,
     live: IntArray,
     clock: FloatArray,
+    wanted: IntArray,
     offer: IntArray,
     fixing: BoolArray,
     generator: np.random.Generator,
@@ -137,7 +138,8 @@ def _search(
     """One search of each live visit: how it is typed, whether a suggestion is taken, how long that lasts."""
     world, count = cast.world, len(live)
     query = world.offer_query[offer].astype(np.int64)
-    patterned = (generator.random(count) < cast.vocabulary[persona]) & ~fixing
+    department = np.searchsorted(world.department_start, world.kind[wanted], side="right") - 1
+    patterned = (generator.random(count) < cast.vocabulary[persona]) & ~fixing & cast.speaks[persona, department]
     sizes = np.array([max(1, len(one.vocabulary)) for one in cast.personas])
     pattern = np.where(patterned, (generator.random(count) * sizes[persona]).astype(np.int64), -1)
     rank = world.completion_rank[query].astype(np.float64)

@@ -45,6 +45,13 @@ class Wish:
     last_day: date = LAST_DAY
     product_prefix: str = "P"  # of the ids of made-up products
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError("a seed is a whole number from 0 on")
+        if self.products < 1:
+            raise ValueError("at least one product is needed")
+        self.plan()
+
     def plan(self) -> Plan:
         """Raises ValueError for nobody, nothing or no time."""
         if self.days < 1:
@@ -105,17 +112,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--last-day", type=date.fromisoformat, default=LAST_DAY, metavar="YYYY-MM-DD")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    wish = Wish(
-        options.users,
-        options.sessions,
-        options.seed,
-        options.products,
-        options.provider,
-        options.days,
-        options.last_day,
-    )
     steps, started = Steps(), perf_counter()
     try:
+        wish = Wish(
+            options.users,
+            options.sessions,
+            options.seed,
+            options.products,
+            options.provider,
+            options.days,
+            options.last_day,
+        )
         catalog = None
         if options.catalog:
             frame, report = read_catalog(options.catalog)
@@ -123,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
                 steps.say(line)
             catalog = list(products_of(frame))
         done = generate(options.out, wish, catalog, Settings(), options.processes, steps)
-    except (CadenceError, ValueError) as error:
+    except (CadenceError, OSError, ValueError) as error:
         steps.console.print(f"✗ {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -14,6 +14,9 @@ from core.domain import Product
 from core.text.normalize import normalize
 
 _LONGEST = 5  # words
+_END_WEIGHTS = (2.0, 4.0, 2.5, 1.2, 0.6)  # by words: most searches have two or three
+_RUN_WEIGHT = 0.25  # what does not end a head is seldom a thing
+_FEWEST_LETTERS = 3  # of a query: fewer are a size or half a word
 _SHARED = 3  # titles that must have a noun in common to be a kind
 Words = tuple[str, ...]
 
@@ -42,15 +45,15 @@ class TitleQueries:
         for end in _ends(head):
             text = " ".join(end)
             if len(end) > 1 or self._ends[end] >= _SHARED:
-                offers[text] = 6.0 * math.log1p(self._ends[end]) / len(end) ** 1.5
+                offers[text] = _END_WEIGHTS[len(end) - 1] * math.log1p(self._ends[end])
             if brand and brand not in text:
                 offers[f"{brand} {text}"] = 1.5 / len(end)
         for run in _runs(head):
             if self._runs[run] >= _SHARED:
-                offers.setdefault(" ".join(run), 1.2 * math.log1p(self._runs[run]) / len(run))
+                offers.setdefault(" ".join(run), _RUN_WEIGHT * math.log1p(self._runs[run]))
         if brand:
             offers.setdefault(brand, 0.6)
-        return [(text, weight) for text, weight in offers.items() if any(map(str.isalpha, text))]
+        return [(text, weight) for text, weight in offers.items() if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS]
 
 
 def _head(title: str) -> Words:
