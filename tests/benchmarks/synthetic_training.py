@@ -23,6 +23,8 @@ from data_generation.calibration import load_calibration
 from data_generation.personas import load_personas
 from data_generation.realism_report import PERSONA, Gamers, real_log
 
+MEASURES = ("any suggestion", "literal extension", "Success@10", "Success@10 low", "Success@10 high", "MRR@10")
+
 
 def run(*words: object) -> None:
     """One of our command lines, to its end."""
@@ -91,9 +93,9 @@ def main() -> None:
     found = {}
     for number, (name, (files, held_out)) in enumerate(arms.items()):
         found[name] = figures(work / f"home{number}", files, held_out, options.limit)
-    table = Table("trained on", *next(iter(found.values())))
+    table = Table("trained on", *MEASURES)
     for name, metrics in found.items():
-        table.add_row(name, *(f"{value:.3f}" for value in metrics.values()))
+        table.add_row(name, *(f"{metrics[measure]:.3f}" for measure in MEASURES))
     Console(width=200).print(table)
 
 
