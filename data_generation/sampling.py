@@ -22,7 +22,8 @@ class RowSampler:
 
     def draw(self, rows: Index, uniform: FloatArray) -> IntArray:
         """Column numbers for `rows` `(n,)` and draws in [0, 1) `(n,)`."""
-        return np.asarray(np.searchsorted(self._cumulative, rows + uniform, side="right") - rows * self._columns)
+        found = np.searchsorted(self._cumulative, rows + uniform, side="right") - rows * self._columns
+        return np.asarray(np.minimum(found, self._columns - 1))  # row + draw may round up to the next row
 
 
 class RangeSampler:
