@@ -39,7 +39,7 @@ class Rows:
 
     queries: pl.DataFrame
     events: pl.DataFrame
-    visits: pl.DataFrame  # the truth that no real log holds: persona, behaviour, what was wanted
+    visits: pl.DataFrame  # the truth that no real log holds: persona and behaviour
 
 
 def make_rows(cast: Cast, block: Block, prefix: str) -> Rows:

@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -244,8 +243,3 @@ def _period(department: str, kind: str, seed: int, calibration: Calibration) -> 
     if department not in _USED_UP or lasts:
         return 0.0
     return calibration.repeat_days * random.Random(f"period {seed} {kind}").lognormvariate(0, 0.35)
-
-
-def now_seconds(day: datetime) -> float:
-    """Seconds since 1970 of a day that may be naive, which is UTC."""
-    return (day if day.tzinfo else day.replace(tzinfo=UTC)).timestamp()

@@ -1,6 +1,6 @@
 """Personas and behaviours as tables of numbers for one world and one window of time.
 
-    demand(kind, day) = weight · season(department, day) · trend(kind, day)
+    demand(department, day) = taste · season(department, day)      demand(kind, day) = weight · trend(kind, day)
 
 Seasons are yearly waves, a department's own; trends rise and fall within weeks, for a few kinds. Departments that no
 persona knows, as of a shop's own catalogue, are given to them by the words of their names, else by chance.
@@ -59,6 +59,9 @@ class Cast:
         """Raises ValueError where there are no personas, or one has a behaviour that is not there."""
         self.world, self.personas, self.behaviors = world, personas, behaviors
         self.calibration, self.window, self.seed = calibration, window, seed
+        names = {behavior.name for behavior in behaviors}
+        if strangers := {name for one in personas for name in one.behaviors} - names:
+            raise ValueError(f"there is no behaviour {', '.join(sorted(strangers))}")
         self.persona = RowSampler(np.array([[one.share for one in personas]]))
         self.early, self.late = self._departments(early=True), self._departments(early=False)
         self.speaks = np.array([_wanted(one.departments | one.later, world.departments) > 0 for one in personas])
@@ -81,6 +84,8 @@ class Cast:
         self.dwell = np.array([one.dwell_seconds for one in behaviors]) * calibration.pace  # (M, 5)
         self.returns, self.return_days = _column(behaviors, "returns"), _column(behaviors, "return_days")
         self.repeat = moved(_column(behaviors, "repeat"), calibration.repeat)
+        seasons = self._seasons()
+        self.in_season = seasons / seasons.max(axis=1, keepdims=True)  # (days, D), 1 for the department in season most
         self.kinds = RangeSampler(self._demand().ravel())
         self.products = RangeSampler(world.popularity)
         self._offers: dict[tuple[float, float], RangeSampler] = {}
@@ -135,20 +140,23 @@ class Cast:
         weekend = np.array([(first + day) % 7 >= 5 for day in range(self.window.days)])
         return np.array([np.where(weekend, who.weekend, 1.0) for who in self.personas])
 
-    def _demand(self) -> FloatArray:
-        """`(days, K)`."""
-        days, kinds = np.arange(self.window.days), len(self.world.kinds)
+    def _seasons(self) -> FloatArray:
+        """`(days, D)` around 1."""
+        days = np.arange(self.window.days)
         year = np.array(
             [datetime.fromtimestamp(self.window.start + day * DAY, UTC).timetuple().tm_yday for day in days]
         )
-        demand = np.tile(self.world.kind_weight, (len(days), 1))
+        seasons = np.ones((len(days), len(self.world.departments)))
         for number, name in enumerate(self.world.departments):
             if name in _SEASONS:
                 month, more = _SEASONS[name]
-                wave = 1 + more * np.cos(2 * np.pi * (year / 365 - (month - 0.5) / 12))
-                demand[:, self.world.department_start[number] : self.world.department_start[number + 1]] *= wave[
-                    :, None
-                ]
+                seasons[:, number] += more * np.cos(2 * np.pi * (year / 365 - (month - 0.5) / 12))
+        return seasons
+
+    def _demand(self) -> FloatArray:
+        """`(days, K)` within a department."""
+        days, kinds = np.arange(self.window.days), len(self.world.kinds)
+        demand = np.tile(self.world.kind_weight, (len(days), 1))
         generator = np.random.default_rng([self.seed, 2])
         for kind in np.flatnonzero(generator.random(kinds) < _TREND_SHARE):
             peak, width = generator.uniform(0, self.window.days), generator.uniform(4, 15)

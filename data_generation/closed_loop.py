@@ -228,14 +228,21 @@ async def run(
     return arms
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://localhost:8000")
     parser.add_argument("--world", type=Path, required=True, metavar="DIR", help="of the catalogue that is served")
-    parser.add_argument("--users", type=int, default=40)
-    parser.add_argument("--visits", type=int, default=5, help="of each of them")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--together", type=int, default=4, help="shoppers at a time")
+    parser.add_argument("--users", type=_positive, default=40)
+    parser.add_argument("--visits", type=_positive, default=5, help="of each of them")
+    parser.add_argument("--seed", type=_positive, default=7)
+    parser.add_argument("--together", type=_positive, default=4, help="shoppers at a time")
     parser.add_argument("--compare", action="store_true", help="every other shopper without personalisation")
     options = parser.parse_args(arguments)
     steps, failed = Steps(), None

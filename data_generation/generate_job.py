@@ -1,8 +1,8 @@
 """Simulated shoppers for a running service: `python -m data_generation.generate_job --job ID --users N --sessions N`.
 
 Started by POST /admin/generate-synthetic-data. The shop's catalogue, or made-up products → simulation below
-`<home>/data/synthetic` → database → profiles. The last three months until now; killed anywhere, the next one with the
-same wish on the same day goes on with what was simulated, and what was half written is taken back.
+`<home>/data/synthetic` → database → profiles. The last three months until yesterday; killed anywhere, the next one with
+the same wish on the same day goes on with the blocks that were simulated, and what was half written is taken back.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -58,14 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
     if sys.platform != "win32":
         os.nice(NICENESS)
     settings = Settings()
-    today = datetime.now(UTC).date()
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)  # a whole day: nothing lies in the future
     wish = Wish(
         options.users,
         options.sessions,
         options.seed,
         options.products or 1,
         options.provider,
-        last_day=today,
+        last_day=yesterday,
         product_prefix=f"{PRODUCT_PREFIX}{options.seed}-",
     )
     with JobReport(settings.storage.url, options.job) as report:
@@ -76,7 +76,12 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             report.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
             return 130
-        except (CadenceError, SQLAlchemyError, OSError, ValueError) as error:
+        except SQLAlchemyError as error:
+            report.finish(
+                JobState.FAILED, error=f"the database: {type(error).__name__}"
+            )  # its text has users and queries
+            return 1
+        except (CadenceError, OSError, ValueError, subprocess.CalledProcessError) as error:
             report.finish(JobState.FAILED, error=" ".join(str(error).split()))
             print(f"✗ {error}", file=sys.stderr)
             return 1

@@ -12,15 +12,19 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from config.progress import Steps
 from config.settings import Settings
-from core.errors import CadenceError
-from data_generation.generate_job import PRODUCT_PREFIX
+from core.domain import JobState
+from core.errors import CadenceError, InputFileError
 from database.connection import Database
 from database.repositories.imports import SYNTHETIC, ImportRepository, remove_imports, take_back_interrupted
+from database.repositories.jobs import JobRepository
 from database.repositories.product_changes import CatalogChanges, apply_changes
 from database.repositories.products import ProductRepository
+
+JOB = "synthetic-data"  # the kind of job that writes it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["CADENCE_HOME"] = str(options.home)
     steps, settings = Steps(), Settings()
     try:
+        if not settings.storage.database_url and not (settings.storage.cadence_home / "cadence.sqlite3").is_file():
+            raise InputFileError(f"there is no shop in {settings.storage.cadence_home}")
         with steps.step("Removing simulated traffic"):
             imports, products = asyncio.run(remove(settings.storage.url))
     except CadenceError as error:
@@ -45,26 +51,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def remove(url: str) -> tuple[int, int]:
-    """Removes them from a database; returns how many imports and how many products."""
+    """Removes them from a database; returns how many imports and how many products.
+
+    Raises JobRunningError while simulated traffic is being written.
+    """
     database = Database(url)
     try:
         await database.migrate()
+        async with database.transaction() as session:  # not beside a job that writes
+            job_id = await JobRepository(session).begin(JOB, datetime.now(UTC))
         await take_back_interrupted(database, SYNTHETIC)
         async with database.reading() as session:
-            made = [
-                one.id for one in await ImportRepository(session).completed() if one.file_name.startswith(SYNTHETIC)
-            ]
-            ids = [
-                product.product_id
-                async for batch in ProductRepository(session).stream()
-                for product in batch
-                if product.product_id.startswith(PRODUCT_PREFIX)
-            ]
+            complete = [one for one in await ImportRepository(session).completed() if one.mapping == SYNTHETIC]
+            added = [product for one in complete for product in cast(list[str], one.report.get("products", []))]
+            ids = sorted(await ProductRepository(session).by_ids(added))
         if ids:
             change = partial(apply_changes, changes=CatalogChanges(deletes=ids), changed_at=datetime.now(UTC))
             await database.commit(change)
-        await remove_imports(database, made)
-        return len(made), len(ids)
+        await remove_imports(database, [one.id for one in complete])
+        async with database.transaction() as session:
+            await JobRepository(session).finish(job_id, JobState.DONE, datetime.now(UTC))
+        return len(complete), len(ids)
     finally:
         await database.dispose()
 

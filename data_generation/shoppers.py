@@ -9,6 +9,7 @@ from data_generation.sampling import RowSampler, log_normal, noise
 from data_generation.world import FloatArray, IntArray
 
 _HOUR = 3_600.0
+_SEASON_TRIES = 8
 _TRIES = 6  # products of a kind that somebody weighs up
 _FRESH_DAYS, _FRESH = 14.0, 0.6  # what is new is looked at more
 ACTIVITY_SHAPE = 1.3  # of the gamma distribution of visits: a few come often
@@ -69,9 +70,15 @@ def draw_wanted(
     world, window, count = cast.world, cast.window, len(shopper)
     passed = np.clip((at - window.start) / (window.end - window.start), 0, 1)
     drifted = generator.random(count) < passed
-    uniform = generator.random(count)
-    department = np.where(drifted, shoppers.late.draw(shopper, uniform), shoppers.early.draw(shopper, uniform))
-    day = np.clip(((at - window.start) / DAY).astype(np.int64), 0, window.days - 1) * len(world.kinds)
+    date = np.clip(((at - window.start) / DAY).astype(np.int64), 0, window.days - 1)
+    department = np.zeros(count, np.int64)
+    open_for = np.ones(count, bool)
+    for _ in range(_SEASON_TRIES):  # taste · season, by rejection: what is out of season is thought better of
+        uniform, kept = generator.random(count), generator.random(count)
+        drawn = np.where(drifted, shoppers.late.draw(shopper, uniform), shoppers.early.draw(shopper, uniform))
+        department = np.where(open_for, drawn, department)
+        open_for &= kept >= cast.in_season[date, department]
+    day = date * len(world.kinds)
     ranges = day + world.department_start[department], day + world.department_start[department + 1]
     kind = cast.kinds.draw(*ranges, generator.random(count)) - day
     bounds = world.kind_start[kind][:, None], world.kind_start[kind + 1][:, None]

@@ -5,6 +5,7 @@ on with the parts that are missing. The files are put together in the order of t
 processes there were, so the same plan gives the same bytes.
 """
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ import polars as pl
 
 from data_generation.block import Block, make_rows
 from data_generation.calibration import Calibration
-from data_generation.cast import Cast, Window
+from data_generation.cast import DAY, Cast, Window
 from data_generation.personas import Persona, load_behaviors
 from data_generation.world import load_world
 
@@ -43,8 +44,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.users < 1 or self.sessions < 1:
             raise ValueError("at least one user and one session are needed")
-        if self.end - self.start < 3_600:
-            raise ValueError("less than an hour cannot be simulated")
+        if self.end - self.start < DAY:
+            raise ValueError("less than a day cannot be simulated")
 
     @property
     def prefix(self) -> str:
@@ -76,7 +77,7 @@ def simulate(
     """
     parts = out / "parts"
     cast = {"personas": [asdict(one) for one in personas], "calibration": asdict(calibration), "version": _VERSION}
-    _begin(parts, {**asdict(plan), **cast})
+    _begin(parts, {**asdict(plan), **cast, "world": _digest(world)})
     blocks = list(plan.blocks())
     missing = [block for block in blocks if not all(_part(parts, name, block.number).exists() for name in FILES)]
     done = len(blocks) - len(missing)
@@ -99,6 +100,14 @@ def _begin(parts: Path, facts: dict[str, object]) -> None:
         shutil.rmtree(parts)
     parts.mkdir(parents=True, exist_ok=True)
     _replace(stamp, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _digest(world: Path) -> str:
+    """Names what is in a world: parts of another one are of another simulation."""
+    found = hashlib.sha256()
+    for path in [world / "texts.json", *sorted((world / "arrays").iterdir())]:
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 Task = tuple[Path, Path, tuple[Persona, ...], Calibration, Plan]

@@ -1,9 +1,9 @@
 """Simulated traffic → database, through the same repositories as a log that was imported.
 
 Rows go in by small transactions under an import that is not complete; one transaction at the end completes it and adds
-the products that were made up, with the changes by which running services take them up. Until then nothing is found by
-a search, and what was begun is taken back (`take_back_interrupted`): by the service that watches the job, or by the
-next job.
+the products that were made up, with the changes by which running services take them up. Until then no search finds
+anything of it (a training that begins meanwhile would count its queries), and what was begun is taken back
+(`take_back_interrupted`): by the service that watches the job, or by the next job.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class TrafficStore:
         self._database, self._keys = database, keys
 
     async def write(self, generated: Generated, products: Sequence[Product], update: Update) -> dict[str, int]:
-        """Everything, or nothing that anybody sees; returns what is new. A simulation that is there adds nothing."""
+        """Everything, or nothing that stays; returns what is new. A simulation that is there adds nothing."""
         await take_back_interrupted(self._database, SYNTHETIC)
         files = {name: generated.folder / f"{name}.parquet" for name in ("queries", "events")}
         begun = {name: await self._begin(name, path) for name, path in files.items()}
@@ -56,7 +56,8 @@ class TrafficStore:
         async with self._database.transaction() as session:
             for name, import_id in begun.items():
                 if import_id is not None:
-                    await ImportRepository(session).finish(import_id, {"rows": counts[name]})
+                    made = {"products": [product.product_id for product in products]} if name == "events" else {}
+                    await ImportRepository(session).finish(import_id, {"rows": counts[name], **made})
             if products:
                 change = partial(apply_changes, changes=CatalogChanges(upserts=products), changed_at=datetime.now(UTC))
                 applied = await (await session.connection()).run_sync(change)
@@ -65,7 +66,7 @@ class TrafficStore:
 
     async def _begin(self, kind: str, path: Path) -> int | None:
         async with self._database.transaction() as session:
-            return await ImportRepository(session).begin(kind, SYNTHETIC + kind, _sha256(path), {})
+            return await ImportRepository(session).begin(kind, f"simulated {kind}", _sha256(path), SYNTHETIC)
 
     async def _queries(self, path: Path, import_id: int) -> AsyncIterator[int]:
         done = 0

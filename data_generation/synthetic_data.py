@@ -17,12 +17,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from config.progress import Steps
 from config.settings import Settings
 from core.domain import Product
 from core.errors import CadenceError
 from core.importing.catalog import products as products_of
 from core.importing.catalog import read_catalog
+from core.importing.columns import split_mapping
 from data_generation.build_world import world_of_catalog, world_of_shop
 from data_generation.calibration import load_calibration
 from data_generation.catalog import LAST_DAY, ShopProduct, make_products
@@ -30,6 +33,8 @@ from data_generation.providers.choose import NAMES, provider_of
 from data_generation.providers.port import Material
 from data_generation.shop import write_catalog
 from data_generation.simulation import FILES, Plan, simulate
+
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,12 @@ class Wish:
         """Raises ValueError for nobody, nothing or no time."""
         if self.days < 1:
             raise ValueError("at least one day is needed")
-        end = datetime.combine(self.last_day, time(), UTC) + timedelta(days=1)
-        return Plan(
-            self.users, self.sessions, self.seed, (end - timedelta(days=self.days)).timestamp(), end.timestamp()
-        )
+        try:
+            end = datetime.combine(self.last_day, time(), UTC) + timedelta(days=1)
+            start = end - timedelta(days=self.days)
+        except OverflowError:
+            raise ValueError("the calendar does not go that far") from None
+        return Plan(self.users, self.sessions, self.seed, start.timestamp(), end.timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,15 @@ def generate(
             write_catalog(out / "catalog.csv", made)
             world = world_of_shop(made, material.phrases, wish.seed, calibration)
         else:
+            (out / "catalog.csv").unlink(missing_ok=True)  # of another wish
             world = world_of_catalog(catalog, wish.seed, calibration, update)
         world.save(out / "world")
     with steps.step("Simulating shoppers") as update:
         counts = simulate(out, out / "world", material.personas, calibration, plan, processes, update)
-    return Generated(out, made, counts, material.notes)
+    notes = material.notes
+    if float(np.mean(np.asarray(world.arrived) >= plan.end)) > _MOSTLY:
+        notes += ("most of these products come on sale after the last day: choose a later one, or nobody clicks",)
+    return Generated(out, made, counts, notes)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--products", type=int, default=20_000, help="how many are made up")
     source.add_argument("--catalog", type=Path, metavar="FILE", help="shop in these products instead")
+    parser.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds a field")
     parser.add_argument("--provider", choices=NAMES, default="offline", help="who writes the words")
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same files")
     parser.add_argument("--days", type=int, default=92, help="how long the traffic lasts")
@@ -125,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         catalog = None
         if options.catalog:
-            frame, report = read_catalog(options.catalog)
+            frame, report = read_catalog(options.catalog, split_mapping(options.map)["catalog"])
             for line in report.lines():
                 steps.say(line)
             catalog = list(products_of(frame))

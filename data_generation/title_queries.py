@@ -46,7 +46,7 @@ class TitleQueries:
             text = " ".join(end)
             if len(end) > 1 or self._ends[end] >= _SHARED:
                 offers[text] = _END_WEIGHTS[len(end) - 1] * math.log1p(self._ends[end])
-            if brand and brand not in text:
+            if brand and brand not in text.split():
                 offers[f"{brand} {text}"] = 1.5 / len(end)
         for run in _runs(head):
             if self._runs[run] >= _SHARED:

@@ -41,8 +41,8 @@ async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) 
 async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs: Jobs) -> JobStarted:
     """Starts simulated shoppers in this shop's catalogue, or in `products` made-up ones that are added to it.
 
-    What they searched and did is written as a log of the last three months; every id begins with `synthetic-`. All of
-    it is visible when the job is `done`, and nothing of it before. One at a time: the problem `job_running` (409).
+    What they searched and did is written as a log of the last three months; every id begins with `synthetic-`. Searches
+    find made-up products when the job is `done`, and not before. One at a time: the problem `job_running` (409).
     """
     if not state.models.has_catalog:
         raise NoCatalogError("this shop was set up from queries alone: import a catalogue first")

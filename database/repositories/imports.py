@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from database.connection import Database
 from database.models import events, imports, products, query_log
 
-SYNTHETIC = "synthetic "
-"""File names of simulated traffic begin so."""
+SYNTHETIC: Mapping[str, str] = {"origin": "simulated"}
+"""The mapping of simulated traffic: no file of a shop can have it, whatever its name."""
 _ROWS_AT_ONCE = 10_000  # of one transaction: the service's own writes wait for it
 
 
@@ -94,14 +94,14 @@ class ImportRepository:
         return len(running)
 
 
-async def take_back_interrupted(database: Database, beginning: str) -> int:
-    """Removes imports that were begun and not finished, of files whose names begin so, with their queries and events.
+async def take_back_interrupted(database: Database, mapping: Mapping[str, str]) -> int:
+    """Removes imports with this mapping that were begun and not finished, with their queries and events.
 
     In small transactions, so that a service that runs beside it is not kept waiting. Returns how many imports.
     """
-    unfinished = select(imports.c.id).where(imports.c.state == "running", imports.c.file_name.startswith(beginning))
+    unfinished = select(imports.c.id, imports.c.mapping).where(imports.c.state == "running")
     async with database.reading() as session:
-        ids = list((await session.execute(unfinished)).scalars())
+        ids = [import_id for import_id, known in await session.execute(unfinished) if known == dict(mapping)]
     await remove_imports(database, ids)
     return len(ids)
 
