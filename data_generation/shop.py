@@ -14,7 +14,7 @@ from pathlib import Path
 
 from data_generation.catalog import ShopProduct, make_products
 from data_generation.queries import make_queries
-from data_generation.tables import load_types
+from data_generation.tables import ProductType, load_types
 
 CURRENCY = "$"
 _COLUMNS = (
@@ -31,10 +31,19 @@ class GeneratedShop:
     queries: Path
 
 
-def generate_shop(folder: Path, seed: int = 7, products: int = 8_400, queries: int = 32_000) -> GeneratedShop:
-    """Write `catalog.csv` and `queries.csv` below `folder` (made if absent), replacing files of those names."""
+def generate_shop(
+    folder: Path,
+    seed: int = 7,
+    products: int = 8_400,
+    queries: int = 32_000,
+    types: Sequence[ProductType] | None = None,
+) -> GeneratedShop:
+    """Write `catalog.csv` and `queries.csv` below `folder` (made if absent), replacing files of those names.
+
+    `types`: what is sold; absent: everything in the tables.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    types = load_types()
+    types = types or load_types()
     made = make_products(types, products, seed)
     shop = GeneratedShop(catalog=folder / "catalog.csv", queries=folder / "queries.csv")
     write_catalog(shop.catalog, made)

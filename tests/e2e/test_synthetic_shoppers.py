@@ -17,11 +17,10 @@ from data_generation.build_world import world_of_shop
 from data_generation.calibration import load_calibration
 from data_generation.catalog import make_products
 from data_generation.closed_loop import ServiceError, main, run
-from data_generation.tables import load_types
 from data_generation.world import World
 from tests.e2e.jobs import ADMIN, client_of, ended, rows, running_job, waited_for
 from tests.e2e.server import ROOT, Server, environment, free_port, running
-from tests.trained_shop import PRODUCTS, TrainedShop
+from tests.trained_shop import PRODUCTS, TrainedShop, sold
 
 COUNTED = ("products", "events", "query_log", "profiles", "product_changes")
 WRITTEN = "SELECT count(*) FROM events WHERE import_id IN (SELECT id FROM imports WHERE state = 'running')"
@@ -37,7 +36,7 @@ def home(trained_shop: TrainedShop, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def world() -> World:
     """Of the trained shop, whose catalogue the same seed makes."""
-    return world_of_shop(make_products(load_types(), PRODUCTS, 7), {}, 7, load_calibration())
+    return world_of_shop(make_products(sold(), PRODUCTS, 7), {}, 7, load_calibration())
 
 
 def begun(client: httpx.Client, **wish: object) -> str:
