@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,19 +27,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobProgram:
-    """A kind of job, the module that does it, and what takes back what it left unfinished."""
+    """A kind of job, the module that does it, and the mapping of its imports, which are taken back unfinished."""
 
     kind: str
     module: str
-    take_back: Callable[[Database], Awaitable[object]] | None = None
-
-
-async def _take_back_synthetic(database: Database) -> int:
-    return await take_back_interrupted(database, SYNTHETIC)
+    imports: Mapping[str, str] | None = None
 
 
 RETRAIN = JobProgram("retrain", "training.retrain")
-SYNTHETIC_DATA = JobProgram("synthetic-data", "data_generation.generate_job", _take_back_synthetic)
+SYNTHETIC_DATA = JobProgram("synthetic-data", "data_generation.generate_job", SYNTHETIC)
 
 
 class JobProcesses:
@@ -66,7 +62,8 @@ class JobProcesses:
     async def close(self) -> None:
         """Ends what still runs."""
         for process in list(self._processes.values()):
-            process.terminate()
+            with suppress(ProcessLookupError):  # one that has just ended by itself
+                process.terminate()
         waiting = list(self._running.values())
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
@@ -110,8 +107,8 @@ class JobProcesses:
         del self._processes[job_id], self._running[job_id]
         _log.info("job ended", kind=program.kind, job=job_id, status=status)
         try:
-            if status and program.take_back:
-                await program.take_back(self._database)
+            if status and program.imports:
+                await take_back_interrupted(self._database, program.imports)
             await self._fail(job_id, f"its process ended with status {status}; logs/{program.kind}.log has its output")
         except SQLAlchemyError as error:  # the lease runs out, then the job counts as failed anyway
             _log.warning("the end of a job was not written", job=job_id, error=type(error).__name__)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from data_generation.cast import Cast
-from data_generation.engaging import CLICK, PURCHASE, Engagements, Later, bought_again, bought_later
+from data_generation.engaging import CLICK, PURCHASE, SUGGESTION, Engagements, Later, bought_again, bought_later
 from data_generation.keystrokes import sent_text, states
 from data_generation.personas import CHAIN
 from data_generation.searching import Searches, shop
@@ -62,8 +62,8 @@ def make_rows(cast: Cast, block: Block, prefix: str) -> Rows:
     products = pl.Series(cast.world.product_ids)
     user = people.gather(visits.shopper)
     return Rows(
-        queries=_queries(cast, visits, searches, sent, user, sessions, products, rng),
-        events=_events(cast, visits, searches, done, [later, again], sent, user, sessions, products),
+        queries=_queries(cast, searches, sent, user, sessions, products, rng),
+        events=_events(cast, searches, done, [later, again], sent, user, sessions, products),
         visits=_visits(cast, shoppers, visits, user, sessions),
     )
 
@@ -94,7 +94,6 @@ def in_words_of(pattern: str, text: str) -> str:
 
 def _queries(
     cast: Cast,
-    visits: Visits,
     searches: Searches,
     sent: Sequence[str],
     user: pl.Series,
@@ -126,7 +125,6 @@ def _queries(
 
 def _events(
     cast: Cast,
-    visits: Visits,
     searches: Searches,
     done: Engagements,
     later: Sequence[Later],
@@ -138,7 +136,7 @@ def _events(
     texts = pl.Series(sent, dtype=pl.String)
     taken = np.flatnonzero(searches.taken_after > 0)
     frames = [
-        _frame(done.at, done.action, visits.shopper, searches.visit[done.search], user, sessions).with_columns(
+        _frame(done.at, done.action, searches.visit[done.search], user, sessions).with_columns(
             item_id=_named(products, done.product),
             query=texts.gather(done.search),
             item_rank=_ranks(done.rank),
@@ -146,8 +144,7 @@ def _events(
         ),
         _frame(
             searches.at[taken],
-            np.full(len(taken), len(CHAIN) + 1),
-            visits.shopper,
+            np.full(len(taken), SUGGESTION),
             searches.visit[taken],
             user,
             sessions,
@@ -162,7 +159,7 @@ def _events(
         for action, before, seconds in ((0, _LATER_VIEW_SECONDS, _LATER_VIEW_SECONDS), (PURCHASE, 0.0, np.nan)):
             own = pl.Series(np.arange(len(some.at)), dtype=pl.String)
             visit = searches.visit[some.search]
-            frame = _frame(some.at - before, np.full(len(some.at), action), visits.shopper, visit, user, sessions)
+            frame = _frame(some.at - before, np.full(len(some.at), action), visit, user, sessions)
             frames.append(
                 frame.with_columns(
                     session_id=pl.col("session_id") + f"-{'la'[number]}" + own,
@@ -183,9 +180,7 @@ def _events(
     )
 
 
-def _frame(
-    at: FloatArray, action: IntArray, shopper: IntArray, visit: IntArray, user: pl.Series, sessions: pl.Series
-) -> pl.DataFrame:
+def _frame(at: FloatArray, action: IntArray, visit: IntArray, user: pl.Series, sessions: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "user_id": user.gather(visit),

@@ -9,7 +9,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -114,13 +114,8 @@ def world_of_catalog(
     if not items:
         raise ValueError("no product of this catalogue has a title that could be searched for")
     # Wanted about as often as there are things to choose from, less than in proportion.
-    weighted = [_with_weight(item, math.sqrt(kinds[item.kind])) for item in items]
+    weighted = [replace(item, kind_weight=math.sqrt(kinds[item.kind])) for item in items]
     return _world(weighted, seed, calibration)
-
-
-def _with_weight(item: Item, weight: float) -> Item:
-    values = {name: getattr(item, name) for name in Item.__slots__}
-    return Item(**{**values, "kind_weight": weight})
 
 
 def _world(items: Sequence[Item], seed: int, calibration: Calibration) -> World:

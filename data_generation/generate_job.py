@@ -9,30 +9,27 @@ import argparse
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from config.keys import user_hash_key
 from config.settings import Settings
 from core.domain import JobState, Product
-from core.errors import CadenceError, NoCatalogError
+from core.errors import NoCatalogError
 from core.importing.catalog import products as products_of
 from core.importing.catalog import read_catalog
 from data_generation.providers.choose import NAMES
-from data_generation.store import TrafficStore
+from data_generation.store import TrafficStore, fold_profiles
 from data_generation.synthetic_data import Generated, Wish, generate
 from database.connection import Database
 from database.identity import UserKeys
-from database.job_report import JobReport, JobSteps
+from database.job_report import JobReport, JobSteps, run_job
 from database.repositories.products import ProductRepository
 
-NICENESS = 10  # the shoppers come first
-PRODUCT_PREFIX = "synthetic-"  # of made-up ids: never that of a product which the shop has
+PRODUCT_PREFIX = "synthetic-"  # of made-up ids: hardly that of a product which the shop has
 PROCESSES = 1  # and the service keeps the other core
 SHARES = {
     "Words": 0.02,
@@ -55,52 +52,29 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
-    if sys.platform != "win32":
-        os.nice(NICENESS)
     settings = Settings()
     yesterday = datetime.now(UTC).date() - timedelta(days=1)  # a whole day: nothing lies in the future
     wish = Wish(
         options.users,
         options.sessions,
         options.seed,
-        options.products or 1,
+        options.products,
         options.provider,
         last_day=yesterday,
         product_prefix=f"{PRODUCT_PREFIX}{options.seed}-",
     )
-    with JobReport(settings.storage.url, options.job) as report:
-        if sys.platform != "win32":
-            report.end_on_request()
-        try:
-            return _run(settings, wish, report, made_up=options.products is not None)
-        except KeyboardInterrupt:
-            report.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
-            return 130
-        except SQLAlchemyError as error:
-            report.finish(
-                JobState.FAILED, error=f"the database: {type(error).__name__}"
-            )  # its text has users and queries
-            return 1
-        except (CadenceError, OSError, ValueError, subprocess.CalledProcessError) as error:
-            report.finish(JobState.FAILED, error=" ".join(str(error).split()))
-            print(f"✗ {error}", file=sys.stderr)
-            return 1
-        except BaseException as error:
-            report.finish(JobState.FAILED, error=f"unexpected: {type(error).__name__}")
-            raise
+    return run_job(settings.storage.url, options.job, partial(_run, settings, wish))
 
 
-def _run(settings: Settings, wish: Wish, report: JobReport, *, made_up: bool) -> int:
+def _run(settings: Settings, wish: Wish, report: JobReport) -> int:
     steps = JobSteps(report, SHARES)
     folder = settings.storage.cadence_home / "data" / "synthetic"
-    catalog = None if made_up else asyncio.run(_catalog(settings))
+    catalog = None if wish.products else asyncio.run(_catalog(settings))
     generated = generate(folder, wish, catalog, settings, PROCESSES, steps)
     with steps.step("Writing to the database") as update:
         counts = asyncio.run(_write(settings, generated, update))
     with steps.step("Folding profiles"):
-        # Rooms of equal rank do not import each other: the fold is a program of its own.
-        command = [sys.executable, "-m", "training.rebuild_profiles"]
-        subprocess.run(command, cwd=Path(__file__).parents[1], check=True)  # noqa: S603  # our own program
+        fold_profiles()
     shutil.rmtree(folder)
     notes = list(generated.notes)
     if not any(counts.values()):

@@ -88,7 +88,7 @@ def distance(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> 
 def repeat_share(purchases: pl.DataFrame) -> float:
     """Of purchases, how many are of a product that the same user has bought before.
 
-    `purchases`: `user_id`, `item_id` and, where two may be at one time, `at`. NaN where there are none.
+    `purchases`: `user_id`, `item_id` and `at`. NaN where there are none.
     """
     number = purchases.sort("at").select(pl.col("item_id").cum_count().over("user_id", "item_id")).to_series()
     return float((number > 1).mean()) if len(number) else float("nan")  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def repeat_share(purchases: pl.DataFrame) -> float:
 
 def click_rates(clicks: pl.Series, searches: int, ranks: int = 24) -> FloatArray:
     """Clicks at each 1-based rank by search."""
-    counted = np.bincount(np.clip(clicks.drop_nulls().to_numpy(), 0, ranks), minlength=ranks + 1)[1:]
+    counted = np.bincount(clicks.drop_nulls().to_numpy(), minlength=ranks + 1)[1 : ranks + 1]
     return np.asarray(counted / max(1, searches))
 
 

@@ -7,7 +7,6 @@ made up, which a running service stops finding within a second. What real shoppe
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +17,7 @@ from config.progress import Steps
 from config.settings import Settings
 from core.domain import JobState
 from core.errors import CadenceError, InputFileError
+from data_generation.store import fold_profiles
 from database.connection import Database
 from database.repositories.imports import SYNTHETIC, ImportRepository, remove_imports, take_back_interrupted
 from database.repositories.jobs import JobRepository
@@ -44,9 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     steps.say(f"{imports} imports and {products:,} made-up products are gone")
     if imports:
-        # Rooms of equal rank do not import each other: the fold is a program of its own.
-        command = [sys.executable, "-m", "training.rebuild_profiles"]
-        return subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode  # noqa: S603
+        fold_profiles()
     return 0
 
 

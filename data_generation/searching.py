@@ -8,7 +8,7 @@ All visits of a block go through a round together; those that end leave the arra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -206,8 +206,5 @@ def _look(
     )
     number = clicks.sum(axis=1)
     clicked = np.where(number > 0, shown[np.arange(count), clicks.argmax(axis=1)], -1)
-    values = {field.name: getattr(searches, field.name) for field in fields(Searches)}
-    found = Searches(**{**values, "clicked": clicked, "clicks": number})
-    numbered = {field.name: getattr(engagements, field.name) for field in fields(Engagements)}
-    shifted = Engagements(**{**numbered, "search": engagements.search + first})
-    return found, shifted, begins - searches.at + spent
+    found = replace(searches, clicked=clicked, clicks=number)
+    return found, replace(engagements, search=engagements.search + first), begins - searches.at + spent

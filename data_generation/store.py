@@ -6,7 +6,8 @@ anything of it (a training that begins meanwhile would count its queries), and w
 (`take_back_interrupted`): by the service that watches the job, or by the next job.
 """
 
-import hashlib
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,7 +18,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from core.domain import Action, Engagement, Product, QueryRow
+from core.domain import Action, Product, QueryRow
+from core.importing.bytes_in import sha256_of
+from core.importing.events import EventRow, engagement_of
 from core.text.normalize import normalize
 from data_generation.synthetic_data import Generated
 from database.connection import Database
@@ -66,7 +69,7 @@ class TrafficStore:
 
     async def _begin(self, kind: str, path: Path) -> int | None:
         async with self._database.transaction() as session:
-            return await ImportRepository(session).begin(kind, f"simulated {kind}", _sha256(path), SYNTHETIC)
+            return await ImportRepository(session).begin(kind, f"simulated {kind}", sha256_of(path), SYNTHETIC)
 
     async def _queries(self, path: Path, import_id: int) -> AsyncIterator[int]:
         done = 0
@@ -92,20 +95,24 @@ class TrafficStore:
             yield done
 
     async def _events(self, path: Path, import_id: int) -> AsyncIterator[int]:
-        namespace = uuid.uuid5(uuid.NAMESPACE_OID, _sha256(path))
+        namespace = uuid.uuid5(uuid.NAMESPACE_OID, sha256_of(path))
         done = 0
         for batch in _batches(_rows(path)):
             events = [
-                Engagement(
-                    event_id=str(uuid.uuid5(namespace, str(done + place))),
-                    action=Action(row["action_type"]),
-                    occurred_at=row["timestamp"],
-                    session_id=row["session_id"],
-                    user_key=self._keys.key(row["user_id"]),
-                    item_id=row["item_id"],
-                    query=row["query"],
-                    item_rank=row["item_rank"],
-                    duration_seconds=row["duration_seconds"],
+                engagement_of(
+                    EventRow(
+                        user_id=row["user_id"],
+                        occurred_at=row["timestamp"],
+                        action_type=Action(row["action_type"]),
+                        item_id=row["item_id"],
+                        session_id=row["session_id"],
+                        query=row["query"],
+                        item_rank=row["item_rank"],
+                        duration_seconds=row["duration_seconds"],
+                    ),
+                    self._keys.key(row["user_id"]),
+                    namespace,
+                    done + place,
                 )
                 for place, row in enumerate(batch)
             ]
@@ -128,6 +135,12 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def fold_profiles() -> None:
+    """Folds what was written into profiles. Raises ChildProcessError where that failed; its output says why.
+
+    Rooms of equal rank do not import each other, so the fold is a program of its own.
+    """
+    command = [sys.executable, "-m", "training.rebuild_profiles"]
+    status = subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode  # noqa: S603  # ours
+    if status:
+        raise ChildProcessError(f"the profiles could not be folded: status {status}")

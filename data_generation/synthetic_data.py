@@ -39,12 +39,12 @@ _MOSTLY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be generated. `products`: how many are made up, where there is no `catalog`."""
+    """What is to be generated. `products`: how many are made up; None: a catalogue is given."""
 
     users: int
     sessions: int
     seed: int = 7
-    products: int = 20_000
+    products: int | None = 20_000
     provider: str = "offline"
     days: int = 92
     last_day: date = LAST_DAY
@@ -53,7 +53,7 @@ class Wish:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError("a seed is a whole number from 0 on")
-        if self.products < 1:
+        if self.products is not None and self.products < 1:
             raise ValueError("at least one product is needed")
         self.plan()
 
@@ -92,12 +92,14 @@ def generate(
         cache = settings.storage.cadence_home / "cache" / "gemini"
         material: Material = provider_of(wish.provider, settings.gemini, cache).material(update)
     made = None
+    if catalog is None and wish.products is None:
+        raise ValueError("give a catalogue, or how many products are made up")
     with steps.step("Making the world") as update:
-        if catalog is None:
+        if catalog is None and wish.products:
             made = make_products(material.types, wish.products, wish.seed, wish.last_day, wish.product_prefix)
             write_catalog(out / "catalog.csv", made)
             world = world_of_shop(made, material.phrases, wish.seed, calibration)
-        else:
+        elif catalog is not None:
             (out / "catalog.csv").unlink(missing_ok=True)  # of another wish
             world = world_of_catalog(catalog, wish.seed, calibration, update)
         world.save(out / "world")

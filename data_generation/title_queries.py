@@ -18,15 +18,15 @@ _END_WEIGHTS = (2.0, 4.0, 2.5, 1.2, 0.6)  # by words: most searches have two or 
 _RUN_WEIGHT = 0.25  # what does not end a head is seldom a thing
 _FEWEST_LETTERS = 3  # of a query: fewer are a size or half a word
 _SHARED = 3  # titles that must have a noun in common to be a kind
-Words = tuple[str, ...]
+Phrase = tuple[str, ...]
 
 
 class TitleQueries:
     """Knows a whole catalogue, so that each of its products can be asked for."""
 
     def __init__(self, products: Sequence[Product]) -> None:
-        self._ends: Counter[Words] = Counter()
-        self._runs: Counter[Words] = Counter()
+        self._ends: Counter[Phrase] = Counter()
+        self._runs: Counter[Phrase] = Counter()
         for product in products:
             head = _head(product.title)
             self._ends.update(_ends(head))
@@ -56,16 +56,16 @@ class TitleQueries:
         return [(text, weight) for text, weight in offers.items() if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS]
 
 
-def _head(title: str) -> Words:
+def _head(title: str) -> Phrase:
     segments = segments_of(title)
     return head_of(segments[0]) if segments else ()
 
 
-def _ends(head: Words) -> Iterator[Words]:
+def _ends(head: Phrase) -> Iterator[Phrase]:
     """The last word, the last two …"""
     return (head[-length:] for length in range(1, min(_LONGEST, len(head)) + 1))
 
 
-def _runs(head: Words) -> Iterator[Words]:
+def _runs(head: Phrase) -> Iterator[Phrase]:
     """Two and three words in a row that do not end the head."""
     return (head[at : at + n] for n in (2, 3) for at in range(len(head) - n) if head[at + n - 1][0].isalpha())

@@ -24,6 +24,7 @@ from core.errors import CadenceError
 from database.connection import Database
 from database.repositories.jobs import JobRepository
 
+NICENESS = 10  # of a job's process: the shoppers come first
 HEARTBEAT_SECONDS = 2.0  # a person who asks sees how far it is; thirty of them fit into one lease
 
 
@@ -118,6 +119,35 @@ class JobReport:
                 await database.dispose()
 
         return asyncio.run(write())
+
+
+def run_job(url: str, job_id: str, work: Callable[[JobReport], int]) -> int:
+    """Does a job in this process, whose main thread this must be: lower in priority, ended in good order when asked to.
+
+    `work` ends the job and returns the exit status; whatever it raises instead fails the job, with words that anybody
+    may read: those of a database error hold users and queries, so it is only named.
+    """
+    if sys.platform != "win32":
+        os.nice(NICENESS)
+    with JobReport(url, job_id) as report:
+        if sys.platform != "win32":
+            report.end_on_request()
+        try:
+            return work(report)
+        except KeyboardInterrupt:
+            report.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
+            return 130
+        except SQLAlchemyError as error:
+            report.finish(JobState.FAILED, error=f"the database failed: {type(error).__name__}")
+            print(f"✗ {error}", file=sys.stderr)
+            return 1
+        except (CadenceError, OSError, ValueError) as error:
+            report.finish(JobState.FAILED, error=" ".join(str(error).split()))
+            print(f"✗ {error}", file=sys.stderr)
+            return 1
+        except BaseException as error:
+            report.finish(JobState.FAILED, error=f"unexpected: {type(error).__name__}")
+            raise
 
 
 class JobSteps(Steps):

@@ -5,7 +5,6 @@ the next start forgets it and reads that file anew.
 """
 
 import asyncio
-import hashlib
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from config.progress import Steps, Update
-from core.domain import Engagement, QueryRow
+from core.domain import QueryRow
 from core.errors import InputFileError
+from core.importing.bytes_in import sha256_of
 from core.importing.catalog import products, read_catalog
-from core.importing.events import EventRow, event_rows, read_events
+from core.importing.events import engagement_of, event_rows, read_events
 from core.importing.queries import query_rows, read_queries
 from core.importing.report import ImportReport
 from core.text.normalize import normalize
@@ -103,7 +103,7 @@ class Importer:
         """Whether this very file is in the database already; a file that is absent is an InputFileError."""
         if not path.is_file():  # noqa: ASYNC240  # a command line has nothing else to do meanwhile
             raise InputFileError(f"there is no file {path}")
-        digest = await _sha256(path)
+        digest = sha256_of(path)
         async with self._database.reading() as session:
             known = await ImportRepository(session).is_complete(kind, digest, self._mapping.get(kind, {}))
         if known:
@@ -111,7 +111,7 @@ class Importer:
         return known
 
     async def _begin(self, kind: str, path: Path, name: str) -> int | None:
-        digest = await _sha256(path)
+        digest = sha256_of(path)
         async with self._database.transaction() as session:
             return await ImportRepository(session).begin(kind, name, digest, self._mapping.get(kind, {}))
 
@@ -160,26 +160,16 @@ class Importer:
         import_id = await self._begin("events", path, name)
         if import_id is None:
             return
-        namespace = uuid.uuid5(uuid.NAMESPACE_OID, await _sha256(path))
+        namespace = uuid.uuid5(uuid.NAMESPACE_OID, sha256_of(path))
         with self._steps.step(f"Importing {name}") as update:
             for position, batch in _batches(event_rows(frame), len(frame), update):
-                events = [self._engagement(row, namespace, position + offset) for offset, row in enumerate(batch)]
+                events = [
+                    engagement_of(row, self._keys.key(row.user_id), namespace, position + offset)
+                    for offset, row in enumerate(batch)
+                ]
                 async with self._database.transaction() as session:
                     await EventRepository(session).add_many(events, datetime.now(UTC), import_id)
         await self._finish(import_id, report)
-
-    def _engagement(self, row: EventRow, namespace: uuid.UUID, position: int) -> Engagement:
-        return Engagement(
-            event_id=str(uuid.uuid5(namespace, str(position))),  # the same row is the same event, however often read
-            action=row.action_type,
-            occurred_at=row.occurred_at,
-            session_id=row.session_id,
-            user_key=self._keys.key(row.user_id),
-            item_id=row.item_id,
-            query=row.query,
-            item_rank=row.item_rank,
-            duration_seconds=row.duration_seconds,
-        )
 
 
 def _batches(rows: Iterable[Row], total: int, update: Update) -> Iterator[tuple[int, list[Row]]]:
@@ -212,8 +202,3 @@ def _last_day(folder: Path) -> str:
     if not kept.exists():
         kept.write_text((datetime.now(UTC).date() - timedelta(days=1)).isoformat(), encoding="ascii")
     return kept.read_text(encoding="ascii").strip()
-
-
-async def _sha256(path: Path) -> str:
-    with path.open("rb") as file:  # a command line has nothing else to do meanwhile
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,21 +9,19 @@ import argparse
 import asyncio
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from core import artifacts
 from core.domain import JobState
-from core.errors import ArtifactError, CadenceError
+from core.errors import ArtifactError
 from core.services.bundle import load_bundle
 from database.connection import Database
-from database.job_report import JobReport, JobSteps
+from database.job_report import JobReport, JobSteps, run_job
 from training.gate import Verdict, compare
 from training.measured_searches import (
     NewestSearches,
@@ -34,7 +32,6 @@ from training.measured_searches import (
 )
 from training.shop_data import LEARNT_BEFORE, ShopData, WantedVersion, read_shop, wanted_version
 
-NICENESS = 10  # the shoppers come first
 SHARES = {
     "Embedding titles": 0.08,
     "Embedding queries": 0.04,
@@ -68,24 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
-    if sys.platform != "win32":
-        os.nice(NICENESS)
     settings = Settings()
-    with JobReport(settings.storage.url, options.job) as report:
-        if sys.platform != "win32":
-            report.end_on_request()
-        try:
-            return retrain(settings, report)
-        except KeyboardInterrupt:
-            report.finish(JobState.FAILED, error="it was ended before it was done; the next one goes on from there")
-            return 130
-        except (CadenceError, SQLAlchemyError, OSError, ValueError) as error:
-            report.finish(JobState.FAILED, error=" ".join(str(error).split()))
-            print(f"✗ {error}", file=sys.stderr)
-            return 1
-        except BaseException as error:
-            report.finish(JobState.FAILED, error=f"unexpected: {type(error).__name__}")
-            raise
+    return run_job(settings.storage.url, options.job, partial(retrain, settings))
 
 
 def retrain(settings: Settings, report: JobReport) -> int:

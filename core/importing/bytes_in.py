@@ -1,6 +1,7 @@
 """The bytes of a file, whether plain, gzip or Zstandard. Compression is told by the content, not by the name."""
 
 import gzip
+import hashlib
 import importlib
 from enum import Enum
 from pathlib import Path
@@ -11,6 +12,12 @@ from polars import exceptions
 from core.errors import InputFileError
 
 _HEAD_BYTES = 65_536
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's bytes, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Compression(Enum):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from uuid import UUID, uuid5
 
 import polars as pl
 
-from core.domain import Action
+from core.domain import Action, Engagement
 from core.importing.columns import resolve_columns
 from core.importing.report import ImportReport
 from core.importing.rows import Check, Field, good_rows, said_of
@@ -110,6 +111,21 @@ def event_rows(frame: pl.DataFrame) -> Iterator[EventRow]:
     """The rows of a frame from `read_events`, in its order."""
     for row in frame.select(list(EVENT_SCHEMA)).iter_rows(named=True):
         yield EventRow(**{**row, "action_type": Action(row["action_type"])})
+
+
+def engagement_of(row: EventRow, user_key: str, file: UUID, position: int) -> Engagement:
+    """The event in the row at `position` of a file: the same row is the same event, however often it is read."""
+    return Engagement(
+        event_id=str(uuid5(file, str(position))),
+        action=row.action_type,
+        occurred_at=row.occurred_at,
+        session_id=row.session_id,
+        user_key=user_key,
+        item_id=row.item_id,
+        query=row.query,
+        item_rank=row.item_rank,
+        duration_seconds=row.duration_seconds,
+    )
 
 
 def _action(cell: pl.Expr) -> pl.Expr:
