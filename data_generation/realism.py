@@ -95,8 +95,8 @@ def repeat_share(purchases: pl.DataFrame) -> float:
 
 
 def click_rates(clicks: pl.Series, searches: int, ranks: int = 24) -> FloatArray:
-    """Clicks at each 1-based rank by search."""
-    counted = np.bincount(clicks.drop_nulls().to_numpy(), minlength=ranks + 1)[1 : ranks + 1]
+    """Clicks at each 1-based rank by search; those behind the last one count there."""
+    counted = np.bincount(np.clip(clicks.drop_nulls().to_numpy(), 0, ranks), minlength=ranks + 1)[1:]
     return np.asarray(counted / max(1, searches))
 
 
