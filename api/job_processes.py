@@ -47,7 +47,7 @@ class JobProcesses:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self, program: JobProgram, arguments: Sequence[str] = ()) -> str:
-        """Begins a job; returns its id. Raises JobRunningError while another of its kind is under way anywhere."""
+        """Begins a job; returns its id. Raises JobRunningError while one that excludes it is under way anywhere."""
         async with self._database.transaction() as session:
             job_id = await JobRepository(session).begin(program.kind, datetime.now(UTC))
         try:

@@ -42,7 +42,7 @@ class ModelsError(CadenceError):
 
 
 class JobRunningError(CadenceError):
-    """A job of this kind is under way, and there is one at a time."""
+    """A job of this kind, or of one that must not run beside it, is under way."""
 
     code = "job_running"
 

@@ -82,7 +82,10 @@ def head_share(counts: FloatArray, texts: int = 100) -> float:
 
 def distance(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
     """Kolmogorov–Smirnov, in [0, 1]; 1 where one of them is empty."""
-    return float(stats.ks_2samp(one, other).statistic) if len(one) and len(other) else 1.0
+    if not len(one) or not len(other):
+        return 1.0
+    with np.errstate(divide="ignore"):  # of the probability of very few values, which is not asked for
+        return float(stats.ks_2samp(one, other, method="asymp").statistic)
 
 
 def repeat_share(purchases: pl.DataFrame) -> float:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from data_generation.block import Block, make_rows
@@ -26,8 +27,9 @@ from data_generation.world import load_world
 
 FILES = ("queries", "events", "visits")
 _VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
+_TASTES_OF_A_BLOCK = 2_000_000  # shoppers times departments, of which a block holds a few tables
 _ROW_GROUP = 100_000
-_VERSION = 1  # of what a plan means; another one does not go on with parts of this one
+_VERSION = 2  # of what a plan means; another one does not go on with parts of this one
 Update = Callable[[float, str], None]
 
 
@@ -52,10 +54,11 @@ class Plan:
         """Begins every user and session id: nobody takes them for somebody."""
         return f"synthetic-{self.seed}"
 
-    def blocks(self) -> Iterator[Block]:
-        """Users and sessions in equal shares."""
-        count = -(-self.sessions // _VISITS_OF_A_BLOCK)
-        count = min(max(1, count), self.users)
+    def blocks(self, departments: int) -> Iterator[Block]:
+        """Users and sessions in equal shares, none without a user or a session."""
+        by_visits = -(-self.sessions // _VISITS_OF_A_BLOCK)
+        by_tastes = -(-self.users * departments // _TASTES_OF_A_BLOCK)
+        count = min(max(by_visits, by_tastes), self.users, self.sessions)
         for number in range(count):
             first, last = (self.users * edge // count for edge in (number, number + 1))
             visits = self.sessions * (number + 1) // count - self.sessions * number // count
@@ -78,7 +81,8 @@ def simulate(
     parts = out / "parts"
     cast = {"personas": [asdict(one) for one in personas], "calibration": asdict(calibration), "version": _VERSION}
     _begin(parts, {**asdict(plan), **cast, "world": _digest(world)})
-    blocks = list(plan.blocks())
+    departments = len(np.load(world / "arrays" / "department_start.npy", mmap_mode="r")) - 1
+    blocks = list(plan.blocks(departments))
     missing = [block for block in blocks if not all(_part(parts, name, block.number).exists() for name in FILES)]
     done = len(blocks) - len(missing)
     for _ in _made(missing, processes, (world, parts, personas, calibration, plan)):

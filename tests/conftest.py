@@ -3,12 +3,8 @@
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TextIO, cast
 
 import pytest
 from fastapi.testclient import TestClient
@@ -24,34 +20,13 @@ from tests.trained_shop import TrainedShop, make_trained_shop
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADMIN_KEY = "an-admin-key-for-tests"
-_MYPY = pytest.StashKey[tuple["subprocess.Popen[str]", TextIO]]()
+SLOW = ("tests/e2e/", "tests/test_standards.py", "tests/training/", "tests/contracts/")
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """mypy takes most of a minute: where a test will ask for it, it works beside the others from the first one on."""
-    wanted = any("mypy" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        command = [*(["nice"] if shutil.which("nice") else []), sys.executable, "-m", "mypy"]
-        said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # closed when all is done
-        process = subprocess.Popen(command, cwd=session.config.rootpath, stdout=said, stderr=said, text=True)
-        session.config.stash[_MYPY] = process, cast(TextIO, said)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    process, said = config.stash.get(_MYPY, (None, None))
-    if process is not None and said is not None:
-        process.kill()
-        process.wait()
-        said.close()
-
-
-@pytest.fixture(scope="session")
-def mypy(pytestconfig: pytest.Config) -> tuple[int, str]:
-    """How mypy ended, and what it said."""
-    process, said = pytestconfig.stash[_MYPY]
-    code = process.wait()
-    said.seek(0)
-    return code, said.read()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow modules first: two processes then end together instead of one waiting for the other's last module."""
+    assert len({item.nodeid for item in items}) == len(items)  # of two tests of one id, xdist would run one
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 @pytest.fixture(autouse=True)
@@ -131,4 +106,7 @@ def in_ci() -> bool:
 @pytest.fixture(scope="session")
 def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
     """A small generated shop, imported and trained by the real command line. Read only: copy its home to change it."""
-    return make_trained_shop(tmp_path_factory.mktemp("trained"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, each with a folder below the one of them all
+        folder = folder.parent
+    return make_trained_shop(folder / "trained_shop")

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from data_generation.shop import GeneratedShop, generate_shop
 from data_generation.tables import ProductType, load_types
 
@@ -37,7 +39,13 @@ def train(home: Path, *options: str, check: bool = True) -> "subprocess.Complete
 
 
 def make_trained_shop(folder: Path) -> TrainedShop:
-    files = generate_shop(folder / "files", products=PRODUCTS, queries=QUERIES, types=sold())
-    home = folder / "home"
-    train(home, "--catalog", str(files.catalog), "--queries", str(files.queries))
-    return TrainedShop(home, files)
+    """The shop in `folder`, made by the first process that asks for it; the others wait until it is there."""
+    folder.mkdir(exist_ok=True)
+    files, home, made = folder / "files", folder / "home", folder / "made"
+    with FileLock(folder / "lock"):
+        if made.exists():
+            return TrainedShop(home, GeneratedShop(files / "catalog.csv", files / "queries.csv"))
+        shop = TrainedShop(home, generate_shop(files, products=PRODUCTS, queries=QUERIES, types=sold()))
+        train(home, "--catalog", str(shop.files.catalog), "--queries", str(shop.files.queries))
+        made.touch()
+        return shop

@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             metrics, measured_on = suite(bundle, options.queries, options.limit or _LIMIT)
             _print(console, options.suite, metrics, measured_on)
     except CadenceError as error:
-        console.print(f"[red]✗[/red] {error}")
+        console.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
         return 1
     if options.json:
         content = {"metrics": metrics, "measured_on": measured_on | {"version": bundle.version}}

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         with launched_compute() as compute:
             _fit(options, compute)
     except CadenceError as error:
-        Console(stderr=True).print(f"✗ {error}", style="red", markup=False)
+        Console(stderr=True).print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
     except CadenceError as error:
-        console.print(f"[red]✗[/red] {error}")
+        console.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
         return 1
     Tour(bundle, console, settings.suggest.max_latency_ms).walk()
     return 0

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(r
 async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) -> JobStarted:
     """Starts a retraining on the newest data; `rejected` at its end means that what is served is better.
 
-    One at a time: the problem `job_running` (409) while another is under way.
+    One at a time: the problem `job_running` (409) while another, or a job of simulated shoppers, is under way.
     """
     if artifacts.current_version(state.settings.storage.artifacts) is None:
         raise ProblemError(409, "bad_artifact", "Nothing is published that a new version could be compared with.")
@@ -42,7 +42,8 @@ async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs
     """Starts simulated shoppers in this shop's catalogue, or in `products` made-up ones that are added to it.
 
     What they searched and did is written as a log of the last three months; every id begins with `synthetic-`. Searches
-    find made-up products when the job is `done`, and not before. One at a time: the problem `job_running` (409).
+    find made-up products when the job is `done`, and not before. One at a time, and none beside a retraining: the
+    problem `job_running` (409).
     """
     if not state.models.has_catalog:
         raise NoCatalogError("this shop was set up from queries alone: import a catalogue first")

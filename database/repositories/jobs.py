@@ -15,6 +15,7 @@ from database.models import jobs
 
 LEASE = timedelta(seconds=60)  # several missed heartbeats: a busy machine is no dead process
 _OPEN = (JobState.QUEUED.value, JobState.RUNNING.value)
+_OF_THE_LOG = ("retrain", "synthetic-data")  # one would learn from what the other has half written
 _SILENT = "the process that worked on it ended without a word"
 
 
@@ -48,13 +49,15 @@ class JobRepository:
     async def begin(self, kind: str, now: datetime) -> str:
         """The id of a new queued job. Raises JobRunningError while another one of its kind is under way.
 
+        A retraining and simulated shoppers count as one kind.
         One that nobody works on any more is failed first. The transaction must be one that excludes other writers,
         as those of SQLite do: two callers at once then get one job.
         """
         await self.fail_abandoned(now)
-        busy = await self._session.execute(select(jobs.c.job_id).where(jobs.c.kind == kind, jobs.c.state.in_(_OPEN)))
-        if (other := busy.scalar()) is not None:
-            raise JobRunningError(f"a {kind} is under way: job {other}")
+        kinds = _OF_THE_LOG if kind in _OF_THE_LOG else (kind,)
+        under_way = select(jobs.c.kind, jobs.c.job_id).where(jobs.c.kind.in_(kinds), jobs.c.state.in_(_OPEN))
+        if other := (await self._session.execute(under_way)).first():
+            raise JobRunningError(f"a job is under way: {other.kind} {other.job_id}")
         job_id = uuid.uuid4().hex
         await self._session.execute(
             insert(jobs).values(

@@ -29,6 +29,14 @@ def test_a_column_without_weight_is_not_drawn(weights: list[float], uniform: lis
         assert (np.array(weights)[drawn] > 0).all()
 
 
+@given(st.lists(st.lists(st.floats(0.01, 100), min_size=4, max_size=4), min_size=1, max_size=5), UNIFORM)
+def test_a_draw_is_the_column_where_the_shares_below_it_add_up_to_it(table: list[list[float]], uniform: float) -> None:
+    drawn = RowSampler(np.array(table)).draw(np.arange(len(table)), np.full(len(table), uniform))
+    for weights, column in zip(table, drawn.tolist(), strict=True):
+        below, upto = sum(weights[:column]) / sum(weights), sum(weights[: column + 1]) / sum(weights)
+        assert below - 1e-9 <= uniform <= upto + 1e-9
+
+
 def test_a_draw_next_to_one_stays_in_its_row_however_many_rows_there_are() -> None:
     rows = np.array([0, 1, 999, 99_999])
     sampler = RowSampler(np.ones((100_000, 3)))

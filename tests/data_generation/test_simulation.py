@@ -68,7 +68,7 @@ def test_a_world_comes_back_from_disk_as_it_was(world: World, folder: Path) -> N
 
 def test_one_process_and_two_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     wish = plan(sessions=16_500, users=3_000)
-    assert len(list(wish.blocks())) == 3
+    assert len(list(wish.blocks(30))) == 3
     assert made(tmp_path / "one", folder, wish, 1) == made(tmp_path / "two", folder, wish, 2)
 
 
@@ -100,12 +100,18 @@ def test_an_interrupted_simulation_makes_only_what_is_missing(
     assert written == [0, 1, 0, 1, 2, 3, 4]
 
 
-@given(users=st.integers(1, 10**6), sessions=st.integers(1, 10**6))
-def test_blocks_share_out_every_user_and_every_session(users: int, sessions: int) -> None:
-    blocks = list(plan(sessions, users).blocks())
+@given(users=st.integers(1, 10**6), sessions=st.integers(1, 10**6), departments=st.integers(1, 300))
+def test_blocks_share_out_every_user_and_every_session(users: int, sessions: int, departments: int) -> None:
+    blocks = list(plan(sessions, users).blocks(departments))
     assert sum(block.shoppers for block in blocks) == users and sum(block.visits for block in blocks) == sessions
     assert [block.first for block in blocks] == [sum(b.shoppers for b in blocks[:n]) for n in range(len(blocks))]
-    assert all(block.shoppers >= 1 for block in blocks)
+    assert all(block.shoppers >= 1 and block.visits >= 1 for block in blocks)
+
+
+def test_many_departments_make_small_blocks() -> None:
+    wish = plan(sessions=8_000, users=8_000)
+    assert [len(list(wish.blocks(departments))) for departments in (26, 250, 3_000)] == [1, 1, 12]
+    assert max(block.shoppers for block in wish.blocks(3_000)) * 3_000 < 2_100_000
 
 
 @pytest.mark.parametrize(("users", "sessions", "seconds"), [(0, 1, DAY), (1, 0, DAY), (1, 1, 60)])

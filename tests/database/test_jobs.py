@@ -64,6 +64,16 @@ async def test_there_is_one_of_a_kind_at_a_time(database: Database) -> None:
     assert await begin(database, "reload")
 
 
+@pytest.mark.parametrize("kinds", [("retrain", "synthetic-data"), ("synthetic-data", "retrain")])
+async def test_nothing_is_learnt_from_a_log_that_is_being_written(database: Database, kinds: tuple[str, str]) -> None:
+    first = await begin(database, kinds[0])
+    with pytest.raises(JobRunningError, match=f"{kinds[0]} {first}"):
+        await begin(database, kinds[1])
+    async with database.transaction() as session:
+        assert await JobRepository(session).finish(first, JobState.DONE, NOW)
+    assert await begin(database, kinds[1])
+
+
 async def test_a_silent_owner_loses_the_job(database: Database) -> None:
     job_id = await begin(database)
     assert await take(database, job_id, "first")
