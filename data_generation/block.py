@@ -51,11 +51,11 @@ def make_rows(cast: Cast, block: Block, prefix: str) -> Rows:
     visits = draw_visits(cast, shoppers, block.visits, generator)
     shopping = shop(cast, shoppers, visits, generator)
     searches, done = shopping.searches, shopping.engagements
-    behavior = visits.behavior[searches.visit]
-    later = bought_later(cast, done, behavior, generator)
+    persona, behavior = shoppers.persona[visits.shopper[searches.visit]], visits.behavior[searches.visit]
+    later = bought_later(cast, done, persona, behavior, generator)
     first = done.action == PURCHASE
     at_once = Later(done.search[first], done.product[first], done.at[first])
-    again = bought_again(cast, _both(at_once, later), behavior, generator)
+    again = bought_again(cast, _both(at_once, later), persona, behavior, generator)
     sent = _sent(cast, shoppers, visits, searches, rng)
     people = pl.Series([f"{prefix}-{number}" for number in range(block.first, block.first + block.shoppers)])
     sessions = pl.Series([f"{prefix}-{block.number}-{number}" for number in range(len(visits.start))])

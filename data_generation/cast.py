@@ -19,7 +19,7 @@ from data_generation.personas import Behavior, Persona
 from data_generation.sampling import RangeSampler, RowSampler, moved
 from data_generation.world import FloatArray, IntArray, World
 
-DAY = 86_400.0
+DAY, HOUR = 86_400.0, 3_600.0
 # Month of most demand, and how much more than usual: garden in May, toys in December.
 _SEASONS = {
     "Garden & Outdoor": (5, 0.6), "Sports & Outdoors": (6, 0.35), "Toys & Games": (12, 0.8), "Gifts & Party": (12, 0.9),

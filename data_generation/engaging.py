@@ -1,14 +1,15 @@
 """What follows a click: the chain of a behaviour (`personas.CHAIN`), and what is bought on a later day.
 
 A chain starts on the product's page. What suits more goes on to the cart more often. Where it ends with something put
-aside, some come back and buy; what gets used up is bought again and again, each time after its period.
+aside, some come back and buy; what gets used up is bought again and again, each time after its period. Both happen at
+the hours at which these shoppers come.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from data_generation.cast import DAY, Cast
+from data_generation.cast import DAY, HOUR, Cast
 from data_generation.personas import CHAIN
 from data_generation.sampling import RowSampler, log_normal
 from data_generation.world import FloatArray, IntArray
@@ -19,6 +20,7 @@ _STEPS = 10
 _DWELL_SIGMA = 0.8
 _LATER_SIGMA = 0.8
 _AGAIN_AT_MOST = 40
+_SOONEST_AGAIN = 0.5 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,10 @@ def engage(
     return done, spent
 
 
-def bought_later(cast: Cast, done: Engagements, behavior: IntArray, generator: np.random.Generator) -> Later:
-    """What was put aside and is bought on a later day. `behavior` `(M,)` of each search."""
+def bought_later(
+    cast: Cast, done: Engagements, persona: IntArray, behavior: IntArray, generator: np.random.Generator
+) -> Later:
+    """What was put aside and is bought later. `persona` and `behavior` `(M,)` of each search."""
     pairs = done.search * len(cast.world.product_ids) + done.product
     bought = np.unique(pairs[done.action == PURCHASE])
     aside = np.flatnonzero((done.action == WISHLIST) | (done.action == CART))
@@ -96,11 +100,14 @@ def bought_later(cast: Cast, done: Engagements, behavior: IntArray, generator: n
     who = behavior[done.search[aside]]
     comes = generator.random(len(aside)) < cast.returns[who]
     at = done.at[aside] + log_normal(generator, cast.return_days[who], _LATER_SIGMA, len(aside)) * DAY
+    at = _at_their_hours(cast, persona[done.search[aside]], at, done.at[aside], generator)
     kept = comes & (at < cast.window.end)
     return Later(done.search[aside][kept], done.product[aside][kept], at[kept])
 
 
-def bought_again(cast: Cast, first: Later, behavior: IntArray, generator: np.random.Generator) -> Later:
+def bought_again(
+    cast: Cast, first: Later, persona: IntArray, behavior: IntArray, generator: np.random.Generator
+) -> Later:
     """The purchases that follow the given ones because a product was used up, until the window ends."""
     calibration = cast.calibration
     search, product, at = first.search, first.product, first.at
@@ -109,7 +116,9 @@ def bought_again(cast: Cast, first: Later, behavior: IntArray, generator: np.ran
         period = cast.world.period_days[cast.world.kind[product]]
         again = (period > 0) & (generator.random(len(product)) < cast.repeat[behavior[search]])
         search, product, period = search[again], product[again], period[again]
-        at = at[again] + np.maximum(log_normal(generator, period, calibration.repeat_sigma, len(product)), 0.5) * DAY
+        soonest = at[again] + _SOONEST_AGAIN
+        at = at[again] + log_normal(generator, period, calibration.repeat_sigma, len(product)) * DAY
+        at = _at_their_hours(cast, persona[search], np.maximum(at, soonest), soonest, generator)
         inside = at < cast.window.end
         search, product, at = search[inside], product[inside], at[inside]
         if not len(search):
@@ -118,3 +127,13 @@ def bought_again(cast: Cast, first: Later, behavior: IntArray, generator: np.ran
     if not found:
         return Later(search[:0], product[:0], at[:0])
     return Later(*(np.concatenate([getattr(part, name) for part in found]) for name in ("search", "product", "at")))
+
+
+def _at_their_hours(
+    cast: Cast, persona: IntArray, at: FloatArray, soonest: FloatArray, generator: np.random.Generator
+) -> FloatArray:
+    """The days of `at` at hours of the personas; a day later where that would not be after `soonest`, which `at` is."""
+    hour = cast.hour.draw(persona, generator.random(len(at))) + generator.random(len(at))
+    midnight = cast.window.start + np.floor((at - cast.window.start) / DAY) * DAY
+    moved = midnight + hour * HOUR
+    return np.where(moved > soonest, moved, moved + DAY)

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_generation.cast import DAY, Cast
+from data_generation.cast import DAY, HOUR, Cast
 from data_generation.sampling import RowSampler, log_normal, noise
 from data_generation.world import FloatArray, IntArray
 
-_HOUR = 3_600.0
 _SEASON_TRIES = 8
 _TRIES = 6  # products of a kind that somebody weighs up
 _FRESH_DAYS, _FRESH = 14.0, 0.6  # what is new is looked at more
@@ -51,13 +50,13 @@ def draw_visits(cast: Cast, shoppers: Shoppers, count: int, generator: np.random
     persona = shoppers.persona[shopper]
     day = cast.day.draw(persona, generator.random(count))
     hour = cast.hour.draw(persona, generator.random(count))
-    start = cast.window.start + day * DAY + (hour + generator.random(count)) * _HOUR
+    start = cast.window.start + day * DAY + (hour + generator.random(count)) * HOUR
     # What was not found is looked for again, at about the same hour of one of the next days.
     first_of = np.repeat(np.cumsum(each) - each, each)
     comes_back = (generator.random(count) < cast.calibration.comeback) & (first_of != np.arange(count))
     away = log_normal(generator, cast.calibration.comeback_days, _COMEBACK_SIGMA, count)
     away = np.where(away > 0.5, np.round(away) + generator.normal(0, 0.08, count), away) * DAY
-    again = start[first_of] + np.maximum(away, _HOUR)
+    again = start[first_of] + np.maximum(away, HOUR)
     start = np.where(comes_back & (again < cast.window.end), again, start)
     behavior = cast.behavior.draw(persona, generator.random(count))
     return Visits(shopper, behavior, np.minimum(start, cast.window.end - 1))

@@ -29,7 +29,7 @@ FILES = ("queries", "events", "visits")
 _VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
 _TASTES_OF_A_BLOCK = 2_000_000  # shoppers times departments, of which a block holds a few tables
 _ROW_GROUP = 100_000
-_VERSION = 2  # of what a plan means; another one does not go on with parts of this one
+_VERSION = 3  # of what a plan means; another one does not go on with parts of this one
 Update = Callable[[float, str], None]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_generation.cast import DAY, Cast
+from data_generation.cast import DAY, HOUR, Cast
 from data_generation.engaging import (
     CART,
     CLICK,
@@ -19,7 +19,8 @@ from data_generation.engaging import (
     bought_later,
     engage,
 )
-from data_generation.world import FloatArray
+from data_generation.personas import Persona
+from data_generation.world import FloatArray, IntArray
 from tests.data_generation.toy_world import START, behavior, persona, toy_cast, toy_world
 
 VIEW, REVIEW = 0, 1
@@ -31,9 +32,9 @@ WANDERS = ((0.3, 0.3, 0.1, 0.1, 0), (0.2, 0, 0, 0.2, 0), (0, 0, 0, 0.3, 0), (0, 
 Chain = Sequence[Sequence[float]]
 
 
-def cast_with(chain: Chain = (NOWHERE,) * 5, days: int = 1_000, **changes: float) -> Cast:
+def cast_with(chain: Chain = (NOWHERE,) * 5, days: int = 1_000, who: Persona | None = None, **changes: float) -> Cast:
     world = toy_world(kinds=2, each=12, period_days=(0.0, 5.0))  # lamps 0 to 11 last, lamps 12 to 23 are used up
-    return toy_cast(world, persona(), behavior(chain=chain, **changes), days)
+    return toy_cast(world, who or persona(), behavior(chain=chain, **changes), days)
 
 
 def engaged(chain: Chain, appeal: float, count: int = CLICKS, clicks: int = 1) -> tuple[Engagements, FloatArray]:
@@ -122,6 +123,11 @@ def test_nobody_clicks_and_nothing_follows() -> None:
     assert len(done.action) == 0 and spent.tolist() == [0, 0, 0]
 
 
+def nobody(searches: int) -> tuple[IntArray, IntArray]:
+    """Persona and behaviour of each search: there is one of either."""
+    return np.zeros(searches, np.int64), np.zeros(searches, np.int64)
+
+
 def put_aside(*rows: tuple[int, int, int]) -> Engagements:
     """`(search, action, product)`, one a minute."""
     search, action, product = (np.array(column) for column in zip(*rows, strict=True))
@@ -140,19 +146,19 @@ def test_what_is_put_aside_is_bought_later_once_unless_it_was_bought_at_once() -
         (1, REVIEW, 5),  # only read about
         (2, WISHLIST, 23),
     )
-    later = bought_later(cast_with(returns=1.0), done, np.zeros(3, np.int64), np.random.default_rng(3))
+    later = bought_later(cast_with(returns=1.0), done, *nobody(3), np.random.default_rng(3))
     assert sorted(zip(later.search.tolist(), later.product.tolist(), strict=True)) == [(0, 3), (1, 4), (2, 23)]
     aside = {(0, 3): START + 60, (1, 4): START + 300, (2, 23): START + 420}
     for search, product, at in zip(later.search.tolist(), later.product.tolist(), later.at.tolist(), strict=True):
         assert aside[search, product] < at < START + 1_000 * DAY
-    never = bought_later(cast_with(returns=0.0), done, np.zeros(3, np.int64), np.random.default_rng(3))
+    never = bought_later(cast_with(returns=0.0), done, *nobody(3), np.random.default_rng(3))
     assert len(never.at) == 0
 
 
 def test_as_many_come_back_as_the_behaviour_says_and_about_when() -> None:
     done = put_aside(*((number, WISHLIST, 3) for number in range(CLICKS)))
     cast = cast_with(returns=0.3, return_days=4.0)
-    later = bought_later(cast, done, np.zeros(CLICKS, np.int64), np.random.default_rng(4))
+    later = bought_later(cast, done, *nobody(CLICKS), np.random.default_rng(4))
     assert len(later.at) / CLICKS == pytest.approx(0.3, abs=0.02)
     assert np.median(later.at - done.at[later.search]) / DAY == pytest.approx(4, rel=0.1)
 
@@ -163,9 +169,8 @@ def test_nothing_is_bought_after_the_window(days: int, seed: int) -> None:
     cast = cast_with(days=days, returns=1.0, return_days=10.0, repeat=0.9)
     done = put_aside(*((number, CART, 12 + number % 12) for number in range(50)))
     generator = np.random.default_rng(seed)
-    behaviors = np.zeros(50, np.int64)
-    later = bought_later(cast, done, behaviors, generator)
-    again = bought_again(cast, later, behaviors, generator)
+    later = bought_later(cast, done, *nobody(50), generator)
+    again = bought_again(cast, later, *nobody(50), generator)
     assert (later.at < cast.window.end).all() and (again.at < cast.window.end).all()
 
 
@@ -176,13 +181,13 @@ def bought(product: int, count: int = CLICKS) -> Later:
 def test_what_lasts_is_not_bought_again() -> None:
     generator = np.random.default_rng(5)
     cast = cast_with(repeat=0.9)
-    assert len(bought_again(cast, bought(11), np.zeros(CLICKS, np.int64), generator).at) == 0
-    assert len(bought_again(cast, bought(12), np.zeros(CLICKS, np.int64), generator).at) > CLICKS
+    assert len(bought_again(cast, bought(11), *nobody(CLICKS), generator).at) == 0
+    assert len(bought_again(cast, bought(12), *nobody(CLICKS), generator).at) > CLICKS
 
 
 def test_what_is_used_up_is_bought_again_and_again_after_its_period() -> None:
     cast = cast_with(repeat=0.5)
-    again = bought_again(cast, bought(12), np.zeros(CLICKS, np.int64), np.random.default_rng(6))
+    again = bought_again(cast, bought(12), *nobody(CLICKS), np.random.default_rng(6))
     times = np.bincount(again.search, minlength=CLICKS)
     # One half buys again, half of them once more, …
     assert np.bincount(times)[:4] / CLICKS == pytest.approx([1 / 2, 1 / 4, 1 / 8, 1 / 16], abs=0.02)
@@ -196,5 +201,18 @@ def test_what_is_used_up_is_bought_again_and_again_after_its_period() -> None:
 
 
 def test_who_never_buys_again_does_not() -> None:
-    again = bought_again(cast_with(repeat=0.0), bought(12), np.zeros(CLICKS, np.int64), np.random.default_rng(7))
+    again = bought_again(cast_with(repeat=0.0), bought(12), *nobody(CLICKS), np.random.default_rng(7))
     assert len(again.at) == len(again.search) == len(again.product) == 0
+
+
+def test_what_is_bought_later_or_again_is_bought_at_the_hours_of_its_shoppers() -> None:
+    evenings = persona(hours=tuple(float(hour in (19, 22)) for hour in range(24)))
+    cast = cast_with(who=evenings, returns=1.0, return_days=4.0, repeat=0.5)
+    done = put_aside(*((number, CART, 12) for number in range(CLICKS)))
+    later = bought_later(cast, done, *nobody(CLICKS), np.random.default_rng(8))
+    again = bought_again(cast, later, *nobody(CLICKS), np.random.default_rng(9))
+    for some in (later, again):
+        hours = ((some.at - cast.window.start) % DAY // HOUR).astype(int)
+        assert set(hours.tolist()) == {19, 22}
+        assert (hours == 19).mean() == pytest.approx(0.5, abs=0.02)
+    assert (later.at > done.at[later.search]).all()
