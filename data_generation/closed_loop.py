@@ -3,7 +3,7 @@
 They ask /autosuggest at every keystroke and /search, and engage with what they are shown; who they are and what they
 want is known, so it is known what a good list would have been. `--world`: the folder `world` that
 `data_generation.synthetic_data` wrote for this catalogue. With `--compare`, every other shopper is served without
-personalisation: an experiment whose truth is known.
+personalisation: an experiment whose truth is known. The same seed brings the same people back, with the same wishes.
 
     appeal = σ(click level + suits + what is in mind)          as in a simulated log (`data_generation.searching`)
     utility of a page = Σ appeal(rank) / log2(rank + 1), over that of the same products in the best order
@@ -11,6 +11,8 @@ personalisation: an experiment whose truth is known.
 
 import argparse
 import asyncio
+import hashlib
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +79,9 @@ class ClosedLoop:
         now = datetime.now(UTC).timestamp()
         self._cast = Cast(world, load_personas(), load_behaviors(), load_calibration(), Window(now - DAY, now), seed)
         self._world, self._client, self._seed = world, client, seed
+        who = hashlib.sha256(json.dumps([seed, users, list(world.product_ids)]).encode()).hexdigest()[:8]
+        self._prefix = f"synthetic-loop-{seed}-{who}"  # nobody of a simulated log
+        self.met = False  # a product of the world on a page
         self._place = {product_id: number for number, product_id in enumerate(world.product_ids)}
         self._shoppers: Shoppers = draw_shoppers(self._cast, 0, users, np.random.default_rng([seed, 4]))
         self._now = now
@@ -88,7 +93,7 @@ class ClosedLoop:
         persona = self._shoppers.persona[who]
         behavior = cast.behavior.draw(persona, generator.random(1))
         device = cast.devices[int(self._shoppers.device[shopper])]
-        user = f"synthetic-{self._seed}-{shopper}"
+        user = f"{self._prefix}-{shopper}"
         begun = await self._post("/user/session/start", {"user_id": user, "device": device})
         session = begun["session_id"]
         headers = {"Authorization": f"Bearer {begun['session_token']}"}
@@ -150,6 +155,7 @@ class ClosedLoop:
         cast, world = self._cast, self._world
         ids = [product["product_id"] for product in page["products"]]
         known = [(rank, self._place[one]) for rank, one in enumerate(ids, start=1) if one in self._place]
+        self.met |= bool(known)
         ranks = np.array([rank for rank, _ in known], np.int64)
         shown = np.array([place for _, place in known], np.int64)
         liking = cast.click[behavior] + suits(cast, self._shoppers, who, shown) + IN_MIND * (shown == wanted)
@@ -225,29 +231,43 @@ async def run(
         async with asyncio.TaskGroup() as group:
             for shopper in range(users):
                 group.create_task(come(shopper))
+    if not loop.met:
+        raise ServiceError(f"none of these products was found at {url}: give the world of the catalogue that is served")
     return arms
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text} does not begin with http:// or https://")
+    return text
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
+        return int(text)
+
     return number
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", default="http://localhost:8000")
+    parser.add_argument("--url", type=_url, default="http://localhost:8000")
     parser.add_argument("--world", type=Path, required=True, metavar="DIR", help="of the catalogue that is served")
-    parser.add_argument("--users", type=_positive, default=40)
-    parser.add_argument("--visits", type=_positive, default=5, help="of each of them")
-    parser.add_argument("--seed", type=_positive, default=7)
-    parser.add_argument("--together", type=_positive, default=4, help="shoppers at a time")
+    parser.add_argument("--users", type=_at_least(1), default=40)
+    parser.add_argument("--visits", type=_at_least(1), default=5, help="of each of them")
+    parser.add_argument("--seed", type=_at_least(0), default=7)
+    parser.add_argument("--together", type=_at_least(1), default=4, help="shoppers at a time")
     parser.add_argument("--compare", action="store_true", help="every other shopper without personalisation")
     options = parser.parse_args(arguments)
+    if options.compare and options.users < 2:
+        parser.error("--compare needs two users")
     steps, failed = Steps(), None
     arms: dict[str, Outcome] = {}
     try:
+        if not (options.world / "texts.json").is_file():
+            raise ServiceError(f"there is no world in {options.world}: synthetic_data writes one to OUT/world")
         world = load_world(options.world)
         with steps.step("Shopping") as update:
             arms = asyncio.run(

@@ -23,7 +23,7 @@ from core.importing.catalog import products as products_of
 from core.importing.catalog import read_catalog
 from data_generation.providers.choose import NAMES
 from data_generation.store import TrafficStore, fold_profiles
-from data_generation.synthetic_data import Generated, Wish, generate
+from data_generation.synthetic_data import MARKER, Generated, Wish, generate
 from database.connection import Database
 from database.identity import UserKeys
 from database.job_report import JobReport, JobSteps, run_job
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.products,
         options.provider,
         last_day=yesterday,
-        product_prefix=f"{PRODUCT_PREFIX}{options.seed}-",
+        # Another number, or another provider, makes up other products.
+        product_prefix=f"{PRODUCT_PREFIX}{options.seed}-{options.products}-{options.provider[0]}",
     )
     return run_job(settings.storage.url, options.job, partial(_run, settings, wish))
 
@@ -69,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(settings: Settings, wish: Wish, report: JobReport) -> int:
     steps = JobSteps(report, SHARES)
     folder = settings.storage.cadence_home / "data" / "synthetic"
+    if not (folder / MARKER).exists():
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier version
     catalog = None if wish.products else asyncio.run(_catalog(settings))
     generated = generate(folder, wish, catalog, settings, PROCESSES, steps)
     with steps.step("Writing to the database") as update:

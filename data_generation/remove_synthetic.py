@@ -1,7 +1,9 @@
 """Takes simulated traffic out of a shop again: `python -m data_generation.remove_synthetic --home DIR`.
 
 Everything that POST /admin/generate-synthetic-data has written: searches, events, profiles, and the products that were
-made up, which a running service stops finding within a second. What real shoppers did stays.
+made up, which a running service stops finding within a second. What real shoppers did stays, as do files of simulated
+traffic that were imported like any log, and what `data_generation.closed_loop` did in the service. Interrupted, it is
+finished by the next removal.
 """
 
 import argparse
@@ -19,7 +21,8 @@ from core.domain import JobState
 from core.errors import CadenceError, InputFileError
 from data_generation.store import fold_profiles
 from database.connection import Database
-from database.repositories.imports import SYNTHETIC, ImportRepository, remove_imports, take_back_interrupted
+from database.job_report import JobReport, JobSteps, run_job
+from database.repositories.imports import SYNTHETIC, ImportRepository, take_back_interrupted
 from database.repositories.jobs import JobRepository
 from database.repositories.product_changes import CatalogChanges, apply_changes
 from database.repositories.products import ProductRepository
@@ -33,32 +36,43 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
-    steps, settings = Steps(), Settings()
+    settings = Settings()
     try:
         if not settings.storage.database_url and not (settings.storage.cadence_home / "cadence.sqlite3").is_file():
             raise InputFileError(f"there is no shop in {settings.storage.cadence_home}")
-        with steps.step("Removing simulated traffic"):
-            imports, products = asyncio.run(remove(settings.storage.url))
+        job_id = asyncio.run(begin(settings.storage.url))
     except CadenceError as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        Steps().console.print(f"✗ {error}", style="red", markup=False)
         return 1
+    return run_job(settings.storage.url, job_id, partial(_run, settings.storage.url))
+
+
+def _run(url: str, report: JobReport) -> int:
+    steps = JobSteps(report, {"Removing": 0.5, "Folding": 0.5})
+    with steps.step("Removing simulated traffic"):
+        imports, products = asyncio.run(remove(url))
     steps.say(f"{imports} imports and {products:,} made-up products are gone")
-    if imports:
-        fold_profiles()
+    with steps.step("Folding profiles"):
+        fold_profiles()  # in any case: an earlier removal may have come to its end before this one's beginning
+    report.finish(JobState.DONE, counts={"imports": imports, "products": products})
     return 0
 
 
-async def remove(url: str) -> tuple[int, int]:
-    """Removes them from a database; returns how many imports and how many products.
-
-    Raises JobRunningError while simulated traffic is being written.
-    """
+async def begin(url: str) -> str:
+    """A job that keeps others away. Raises JobRunningError while simulated traffic is written, or learnt from."""
     database = Database(url)
     try:
         await database.migrate()
-        async with database.transaction() as session:  # not beside a job that writes
-            job_id = await JobRepository(session).begin(JOB, datetime.now(UTC))
-        await take_back_interrupted(database, SYNTHETIC)
+        async with database.transaction() as session:
+            return await JobRepository(session).begin(JOB, datetime.now(UTC))
+    finally:
+        await database.dispose()
+
+
+async def remove(url: str) -> tuple[int, int]:
+    """Removes them from a database; returns how many imports, begun ones included, and how many products."""
+    database = Database(url)
+    try:
         async with database.reading() as session:
             complete = [one for one in await ImportRepository(session).completed() if one.mapping == SYNTHETIC]
             added = [product for one in complete for product in cast(list[str], one.report.get("products", []))]
@@ -66,10 +80,9 @@ async def remove(url: str) -> tuple[int, int]:
         if ids:
             change = partial(apply_changes, changes=CatalogChanges(deletes=ids), changed_at=datetime.now(UTC))
             await database.commit(change)
-        await remove_imports(database, [one.id for one in complete])
-        async with database.transaction() as session:
-            await JobRepository(session).finish(job_id, JobState.DONE, datetime.now(UTC))
-        return len(complete), len(ids)
+        async with database.transaction() as session:  # from here on they are as if never finished
+            await ImportRepository(session).reopen([one.id for one in complete])
+        return await take_back_interrupted(database, SYNTHETIC), len(ids)
     finally:
         await database.dispose()
 

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -29,7 +30,7 @@ FILES = ("queries", "events", "visits")
 _VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
 _TASTES_OF_A_BLOCK = 2_000_000  # shoppers times departments, of which a block holds a few tables
 _ROW_GROUP = 100_000
-_VERSION = 3  # of what a plan means; another one does not go on with parts of this one
+_VERSION = 4  # of what a plan means; another one does not go on with parts of this one
 Update = Callable[[float, str], None]
 
 
@@ -48,11 +49,6 @@ class Plan:
             raise ValueError("at least one user and one session are needed")
         if self.end - self.start < DAY:
             raise ValueError("less than a day cannot be simulated")
-
-    @property
-    def prefix(self) -> str:
-        """Begins every user and session id: nobody takes them for somebody."""
-        return f"synthetic-{self.seed}"
 
     def blocks(self, departments: int) -> Iterator[Block]:
         """Users and sessions in equal shares, none without a user or a session."""
@@ -78,32 +74,38 @@ def simulate(
 
     `world`: folder of `World.save`. Goes on where the same simulation was interrupted in `out`.
     """
-    parts = out / "parts"
+    parts = out / ".parts"
     cast = {"personas": [asdict(one) for one in personas], "calibration": asdict(calibration), "version": _VERSION}
-    _begin(parts, {**asdict(plan), **cast, "world": _digest(world)})
+    prefix = _begin(parts, plan, {**asdict(plan), **cast, "world": _digest(world)})
     departments = len(np.load(world / "arrays" / "department_start.npy", mmap_mode="r")) - 1
     blocks = list(plan.blocks(departments))
     missing = [block for block in blocks if not all(_part(parts, name, block.number).exists() for name in FILES)]
     done = len(blocks) - len(missing)
-    for _ in _made(missing, processes, (world, parts, personas, calibration, plan)):
+    for _ in _made(missing, processes, (world, parts, personas, calibration, plan, prefix)):
         done += 1
         update(0.9 * done / len(blocks), f"{done:,} of {len(blocks):,} blocks")
     counts = {}
     for place, name in enumerate(FILES):
         update(0.9 + 0.1 * place / len(FILES), f"writing {name}")
-        counts[name] = _put_together([_part(parts, name, block.number) for block in blocks], out / f"{name}.parquet")
+        draft = parts / f"{name}.draft"  # killed meanwhile, it goes with the parts
+        counts[name] = _put_together([_part(parts, name, block.number) for block in blocks], draft)
+        draft.replace(out / f"{name}.parquet")
     shutil.rmtree(parts)
     return counts
 
 
-def _begin(parts: Path, facts: dict[str, object]) -> None:
-    """Keeps the parts of the same simulation and no others."""
+def _begin(parts: Path, plan: Plan, facts: dict[str, object]) -> str:
+    """Keeps the parts of the same simulation and no others; returns what begins its user and session ids.
+
+    Two simulations have no shopper in common, whatever their seeds.
+    """
     text = json.dumps(facts, sort_keys=True)
     stamp = parts / "plan.json"
     if parts.exists() and not (stamp.exists() and stamp.read_text(encoding="utf-8") == text):
         shutil.rmtree(parts)
     parts.mkdir(parents=True, exist_ok=True)
     _replace(stamp, lambda path: path.write_text(text, encoding="utf-8"))
+    return f"synthetic-{plan.seed}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _digest(world: Path) -> str:
@@ -114,7 +116,7 @@ def _digest(world: Path) -> str:
     return found.hexdigest()
 
 
-Task = tuple[Path, Path, tuple[Persona, ...], Calibration, Plan]
+Task = tuple[Path, Path, tuple[Persona, ...], Calibration, Plan, str]
 
 
 def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
@@ -127,7 +129,7 @@ def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
         return
     context = multiprocessing.get_context("spawn")  # as everywhere else than on Linux
     todo = iter(blocks)
-    with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter, task) as pool:
+    with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter_quietly, task) as pool:
         running: set[Future[None]] = {pool.submit(_write, block) for block in islice(todo, 2 * processes)}
         try:
             while running:
@@ -144,10 +146,18 @@ def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
 _entered: tuple[Cast, Path, str] | None = None  # of this process; a pool has no other place for it
 
 
-def _enter(world: Path, parts: Path, personas: tuple[Persona, ...], calibration: Calibration, plan: Plan) -> None:
+def _enter(
+    world: Path, parts: Path, personas: tuple[Persona, ...], calibration: Calibration, plan: Plan, prefix: str
+) -> None:
     global _entered
     cast = Cast(load_world(world), personas, load_behaviors(), calibration, Window(plan.start, plan.end), plan.seed)
-    _entered = cast, parts, plan.prefix
+    _entered = cast, parts, prefix
+
+
+def _enter_quietly(*task: *Task) -> None:
+    """Ctrl-C is for the process that hands out the blocks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _enter(*task)
 
 
 def _write(block: Block) -> None:
@@ -170,7 +180,6 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _put_together(parts: list[Path], path: Path) -> int:
-    """One file of all parts, in a stream."""
-    frame = pl.scan_parquet(parts)
-    _replace(path, lambda draft: frame.sink_parquet(draft, maintain_order=True, row_group_size=_ROW_GROUP))
+    """One file of all parts, in a stream; how many rows it has."""
+    pl.scan_parquet(parts).sink_parquet(path, maintain_order=True, row_group_size=_ROW_GROUP)
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())

@@ -4,8 +4,10 @@
     --catalog products.csv          shoppers in your own catalogue: a log to start with, until there is a real one
 
 Writes queries.parquet and events.parquet, which the importer reads like any log, and visits.parquet: who the shoppers
-were, which no real log knows. The same options give the same bytes, on any number of processes; interrupted, the same
-command goes on. The way: provider → products → world → blocks of shoppers → files.
+were, which no real log knows (what they bought on a later day has a session of its own, which is not in there). The
+folder is this command's own: it marks it, replaces what it has written there before, and takes no other. The same
+options give the same bytes, on any number of processes; interrupted, the same command goes on. The way: provider →
+products → world → blocks of shoppers → files.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import numpy as np
 from config.progress import Steps
 from config.settings import Settings
 from core.domain import Product
-from core.errors import CadenceError
+from core.errors import CadenceError, InputFileError
 from core.importing.catalog import products as products_of
 from core.importing.catalog import read_catalog
 from core.importing.columns import split_mapping
@@ -34,6 +36,8 @@ from data_generation.providers.port import Material
 from data_generation.shop import write_catalog
 from data_generation.simulation import FILES, Plan, simulate
 
+MARKER = "synthetic_data.txt"  # in a folder that is filled by this command, and by nobody else
+_MARK = "Made by data_generation.synthetic_data, which replaces what it has written here.\n"
 _MOSTLY = 0.5
 
 
@@ -84,10 +88,11 @@ def generate(
 ) -> Generated:
     """Everything in order. `catalog`: the products to shop in; None: they are made up, and written to `catalog.csv`.
 
-    Raises ProviderError, ValueError for a wish that cannot be fulfilled, OSError.
+    Raises ProviderError, InputFileError for a folder with other things in it, ValueError for a wish that cannot be
+    fulfilled, OSError.
     """
     plan, calibration = wish.plan(), load_calibration()
-    out.mkdir(parents=True, exist_ok=True)
+    _take(out)
     with steps.step(f"Words from the {wish.provider} provider") as update:
         cache = settings.storage.cadence_home / "cache" / "gemini"
         material: Material = provider_of(wish.provider, settings.gemini, cache).material(update)
@@ -111,6 +116,33 @@ def generate(
     return Generated(out, made, counts, notes)
 
 
+def _take(out: Path) -> None:
+    """Makes the folder this command's own. Raises InputFileError where somebody else has put something there."""
+    if out.exists() and not out.is_dir():
+        raise InputFileError(f"{out} is a file: name a folder")
+    if out.exists() and not (out / MARKER).exists() and any(out.iterdir()):
+        raise InputFileError(f"{out} holds files of somebody else: name an empty folder, or one that is not there yet")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text(_MARK, encoding="ascii")
+
+
+def _last_day(text: str) -> date:
+    """Of the command line. Raises ArgumentTypeError for what is no day, or lies in the future."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no day, as 2026-10-31 is") from None
+    if day > datetime.now(UTC).date():
+        raise argparse.ArgumentTypeError(f"{text} lies in the future")
+    return day
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return int(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files, made if absent")
@@ -123,8 +155,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--provider", choices=NAMES, default="offline", help="who writes the words")
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same files")
     parser.add_argument("--days", type=int, default=92, help="how long the traffic lasts")
-    parser.add_argument("--last-day", type=date.fromisoformat, default=LAST_DAY, metavar="YYYY-MM-DD")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--last-day", type=_last_day, default=LAST_DAY, metavar="YYYY-MM-DD", help="in UTC")
+    parser.add_argument("--processes", type=_positive, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     steps, started = Steps(), perf_counter()
     try:
@@ -139,6 +171,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         catalog = None
         if options.catalog:
+            if options.out.resolve() in options.catalog.resolve().parents:
+                raise InputFileError(f"{options.catalog} lies in {options.out}, which is written anew")
             frame, report = read_catalog(options.catalog, split_mapping(options.map)["catalog"])
             for line in report.lines():
                 steps.say(line)

@@ -197,8 +197,8 @@ async def _generate(folder: Path) -> None:
 
 
 def _last_day(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / "last_day.txt"
+    kept = folder.with_suffix(".last_day")  # beside the folder, which the generator has for itself
+    kept.parent.mkdir(parents=True, exist_ok=True)
     if not kept.exists():
         kept.write_text((datetime.now(UTC).date() - timedelta(days=1)).isoformat(), encoding="ascii")
     return kept.read_text(encoding="ascii").strip()

@@ -92,16 +92,17 @@ async def rebuild(database: Database, facts_of: FactsOf, steps: Steps, cache: Pr
     """Fills in the facts that are missing, and folds every profile; returns how many there are."""
     with steps.step("Facts of imported events") as update:
         filled = await _fill(database, facts_of, update)
-    everybody = await database.read(owners)
-    now = datetime.now(UTC)
+    everybody, now, kept = await database.read(owners), datetime.now(UTC), 0
 
     with steps.step("Folding profiles") as update:
         for start in range(0, len(everybody), _OWNERS_AT_ONCE):
             some = everybody[start : start + _OWNERS_AT_ONCE]
-            await cache.changed(await database.commit(partial(_refold, some, now)))
+            stored = await database.commit(partial(_refold, some, now))
+            await cache.changed(stored)
+            kept += len(stored)
             update((start + len(some)) / len(everybody), f"{start + len(some):,} of {len(everybody):,}")
-    steps.say(f"{len(everybody):,} profiles, {filled:,} events with new facts")
-    return len(everybody)
+    steps.say(f"{kept:,} profiles, {filled:,} events with new facts")
+    return kept
 
 
 def _refold(some: Sequence[str], now: datetime, connection: Connection) -> list[StoredProfile]:

@@ -70,6 +70,12 @@ class ImportRepository:
         if finished.first() is None:
             raise LookupError(f"no import with id {import_id}")
 
+    async def reopen(self, import_ids: Sequence[int]) -> None:
+        """Makes complete imports running ones again: while they are removed, what is left of them does not count."""
+        await self._session.execute(
+            update(imports).where(imports.c.id.in_(import_ids)).values(state="running", finished_at=None)
+        )
+
     async def completed(self) -> list[CompletedImport]:
         """Every complete import, oldest first."""
         columns = [imports.c[name] for name in CompletedImport.__slots__]

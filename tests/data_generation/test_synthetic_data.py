@@ -1,5 +1,10 @@
 """The command line: files that the importer reads, the same ones every time, and one line for what went wrong."""
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +16,7 @@ from core.importing.queries import read_queries
 from data_generation import simulation, synthetic_data
 from data_generation.block import Block
 from data_generation.simulation import FILES
+from tests.trained_shop import ROOT
 
 SMALL = ("--users", "40", "--sessions", "150", "--products", "200", "--processes", "1")
 
@@ -135,7 +141,16 @@ def test_a_catalogue_of_numbers_only_is_one_more_line(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    "words", [("--out", "x", "--products", "9", "--catalog", "a.csv"), (), ("--out", "x", "--provider", "nobody")]
+    "words",
+    [
+        ("--out", "x", "--products", "9", "--catalog", "a.csv"),
+        (),
+        ("--out", "x", "--provider", "nobody"),
+        ("--out", "x", "--processes", "0"),
+        ("--out", "x", "--processes", "-2"),
+        ("--out", "x", "--last-day", "2026-13-01"),
+        ("--out", "x", "--last-day", "9999-12-31"),
+    ],
 )
 def test_options_that_contradict_or_are_missing_are_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -143,7 +158,7 @@ def test_options_that_contradict_or_are_missing_are_refused(words: tuple[str, ..
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("wrong", [("--days", "1000000"), ("--last-day", "0001-01-01"), ("--last-day", "9999-12-31")])
+@pytest.mark.parametrize("wrong", [("--days", "1000000"), ("--last-day", "0001-01-01")])
 def test_a_window_outside_the_calendar_is_one_line(wrong: tuple[str, ...], tmp_path: Path) -> None:
     assert synthetic_data.main(["--out", str(tmp_path), *SMALL, *wrong]) == 1
 
@@ -166,3 +181,48 @@ def test_a_simulation_does_not_go_on_with_parts_of_another_world(
     assert synthetic_data.main(["--out", str(tmp_path), *other]) == 0
     products = set(read_catalog(tmp_path / "catalog.csv")[0]["product_id"])
     assert set(pl.read_parquet(tmp_path / "events.parquet")["item_id"].drop_nulls()) <= products
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "queries.parquet"
+    mine.write_bytes(b"a log of years")
+    for out in (tmp_path, mine):
+        assert synthetic_data.main(["--out", str(out), *SMALL]) == 1
+    printed = capsys.readouterr().out
+    assert "files of somebody else" in printed and "is a file" in printed
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("queries.parquet", b"a log of years")]
+
+
+def test_a_catalogue_is_not_read_from_where_another_one_is_written(
+    written: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(written)
+    words = ("--catalog", str(written / "catalog.csv"), "--users", "20", "--sessions", "60", "--processes", "1")
+    assert synthetic_data.main(["--out", str(written), *words]) == 1
+    assert "is written anew" in capsys.readouterr().out
+    assert files(written) == before
+
+
+def test_two_simulations_have_nobody_in_common_whatever_their_seeds(written: Path, tmp_path: Path) -> None:
+    more = [word if word != "150" else "160" for word in SMALL]
+    assert synthetic_data.main(["--out", str(tmp_path), *more]) == 0
+    for name in ("user_id", "session_id"):
+        people = [set(pl.read_parquet(folder / "visits.parquet")[name]) for folder in (written, tmp_path)]
+        assert not people[0] & people[1]
+        assert all(one.startswith("synthetic-7-") for one in people[0] | people[1])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_is_one_line_however_many_processes_work(tmp_path: Path) -> None:
+    words = ["--out", str(tmp_path / "out"), "--users", "2000", "--sessions", "400000", "--products", "200"]
+    command = [sys.executable, "-m", "data_generation.synthetic_data", *words, "--processes", "2"]
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    parts = tmp_path / "out" / ".parts"
+    while running.poll() is None and len(list(parts.glob("visits-*.parquet"))) < 3:
+        threading.Event().wait(0.02)
+    os.killpg(running.pid, signal.SIGINT)
+    said, complained = running.communicate(timeout=60)
+    assert (running.returncode, complained) == (130, "")
+    assert said.splitlines()[-1].startswith("interrupted")

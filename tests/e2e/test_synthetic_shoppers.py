@@ -1,7 +1,6 @@
 """Simulated shoppers as an operator asks for them, killed half way, and those that shop in the running service."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -13,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from data_generation.build_world import world_of_shop
+from core.domain import Product
+from data_generation.build_world import world_of_catalog, world_of_shop
 from data_generation.calibration import load_calibration
 from data_generation.catalog import make_products
-from data_generation.closed_loop import ServiceError, main, run
+from data_generation.closed_loop import main, run
 from data_generation.world import World
 from tests.e2e.jobs import ADMIN, client_of, ended, rows, running_job, waited_for
 from tests.e2e.server import ROOT, Server, environment, free_port, running
@@ -24,6 +24,8 @@ from tests.trained_shop import PRODUCTS, TrainedShop, sold
 
 COUNTED = ("products", "events", "query_log", "profiles", "product_changes")
 WRITTEN = "SELECT count(*) FROM events WHERE import_id IN (SELECT id FROM imports WHERE state = 'running')"
+
+OPEN_JOBS = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 
 
 @pytest.fixture
@@ -37,6 +39,14 @@ def home(trained_shop: TrainedShop, tmp_path: Path) -> Path:
 def world() -> World:
     """Of the trained shop, whose catalogue the same seed makes."""
     return world_of_shop(make_products(sold(), PRODUCTS, 7), {}, 7, load_calibration())
+
+
+def removal(home: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "data_generation.remove_synthetic", "--home", str(home)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment(PYTHONUNBUFFERED="1"), stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def begun(client: httpx.Client, **wish: object) -> str:
@@ -81,11 +91,15 @@ def test_a_job_simulates_shoppers_of_the_shops_own_catalogue(home: Path) -> None
         assert again["state"] == "done" and set(again["counts"].values()) == {0}
         assert "in the database already" in again["result"]["notes"][0]
         assert counts(home) == after
-    removed = subprocess.run(
-        [sys.executable, "-m", "data_generation.remove_synthetic", "--home", str(home)],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert removed.returncode == 0, removed.stderr
+    if os.name != "nt":  # signals of POSIX
+        with removal(home) as interrupted:
+            assert any("are gone" in line for line in interrupted.stdout or ())
+            os.killpg(interrupted.pid, signal.SIGINT)
+            assert interrupted.wait(60) == 130
+        assert counts(home) == {**before, "profiles": after["profiles"]}  # not folded yet
+        assert rows(home, OPEN_JOBS) == [(0,)]
+    with removal(home) as removed:
+        assert removed.wait(60) == 0
     assert counts(home) == before
 
 
@@ -202,5 +216,17 @@ def test_shoppers_before_a_closed_door_say_so_in_one_line(
     printed = capsys.readouterr().out
     assert printed.startswith("✗ no answer from") and "Traceback" not in printed
     assert main(["--url", nobody, "--world", str(tmp_path / "nothing")]) == 1
-    assert json.dumps(str(tmp_path / "nothing"))[1:-1] in capsys.readouterr().out
-    assert issubclass(ServiceError, Exception)
+    assert "there is no world in" in capsys.readouterr().out
+    for wrong in (("--url", "localhost:8000"), ("--users", "1", "--compare"), ("--visits", "0"), ("--seed", "-1")):
+        with pytest.raises(SystemExit):
+            main(["--world", str(tmp_path / "world"), *wrong])
+
+
+def test_shoppers_of_another_shop_find_nothing_and_say_so(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = [Product(f"elsewhere-{number}", f"Acme Garden Hose {number} ft") for number in range(30)]
+    other = world_of_catalog(elsewhere, 1, load_calibration(), lambda _share, _note: None)
+    other.save(tmp_path / "other")
+    assert main(["--url", server.url, "--world", str(tmp_path / "other"), "--users", "2", "--visits", "1"]) == 1
+    assert "none of these products" in capsys.readouterr().out

@@ -78,7 +78,7 @@ def test_an_interrupted_start_goes_on_with_the_same_files(shop: Shop) -> None:
     first = shop.start()
     bytes_before = (shop.generated / "events.parquet").read_bytes()
     shop.forget("events")
-    (shop.generated / "last_day.txt").read_text()
+    shop.generated.with_suffix(".last_day").read_text()
     assert shop.start() == first
     assert (shop.generated / "events.parquet").read_bytes() == bytes_before
 
