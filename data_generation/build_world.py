@@ -7,7 +7,7 @@ That stands in for a search engine while the log is made; `data_generation.close
 
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,7 @@ import polars as pl
 from core.domain import Product
 from data_generation.calibration import Calibration
 from data_generation.catalog import ShopProduct
+from data_generation.demand import gets_used_up
 from data_generation.queries import candidates, typed
 from data_generation.title_queries import TitleQueries
 from data_generation.world import COMPLETIONS, LONGEST_PREFIX, SHOWN, World
@@ -24,12 +25,7 @@ from data_generation.world import COMPLETIONS, LONGEST_PREFIX, SHOWN, World
 Offer = tuple[str, float]
 """A query as it is typed, and its weight among those of its product."""
 
-# What gets used up, and how many days it takes (`measured` for groceries: calibration.toml).
-_USED_UP = {"Grocery & Gourmet", "Health & Household", "Beauty & Personal Care", "Baby", "Pet Supplies"}
-_LASTS_ALL_THE_SAME = (
-    "vacuum", "kit", "monitor", "dryer", "shaver", "toothbrush", "brush", "pad", "stroller", "seat", "crib", "bed",
-    "tree", "leash", "harness", "toys", "carrier", "aquarium", "feeder", "gate", "bag", "swing", "bottle", "machine",
-)  # fmt: skip
+_OTHER = "other"  # department of what has no category, where most products have one
 _MOST_WORDS = 63  # bits of a mask
 
 
@@ -87,13 +83,15 @@ def world_of_catalog(
     rng = random.Random(f"catalogue {seed}")
     queries = TitleQueries(products)
     items = []
-    kinds: Counter[str] = Counter()
+    kinds: Counter[tuple[str, str]] = Counter()
+    mostly = 2 * sum(product.category is not None for product in products) > len(products)
     for number, product in enumerate(products):
         offers = queries.offers(product)
         if not offers:
             continue
         kind = product.category or queries.kind(product)
-        kinds[kind] += 1
+        department = product.category or (_OTHER if mostly else kind)
+        kinds[department, kind] += 1
         drawn = min(rng.paretovariate(1.4), 15.0)
         known = math.sqrt(1 + product.rating_count) if product.rating_count is not None else 3.0
         items.append(
@@ -101,7 +99,7 @@ def world_of_catalog(
                 product_id=product.product_id,
                 brand=product.brand or product.title.split()[0].lower(),
                 kind=kind,
-                department=kind,
+                department=department,
                 price=product.price,
                 popularity=(drawn * known) ** calibration.popularity_exponent,
                 arrived=product.created_at.timestamp() if product.created_at else 0.0,
@@ -113,9 +111,25 @@ def world_of_catalog(
             update(number / len(products), f"{number:,} of {len(products):,} products")
     if not items:
         raise ValueError("no product of this catalogue has a title that could be searched for")
-    # Wanted about as often as there are things to choose from, less than in proportion.
-    weighted = [replace(item, kind_weight=math.sqrt(kinds[item.kind])) for item in items]
+    weights = _kind_weights(kinds)
+    weighted = [replace(item, kind_weight=weights[item.department, item.kind]) for item in items]
     return _world(weighted, seed, calibration)
+
+
+def _kind_weights(kinds: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], float]:
+    """How often each kind is wanted: departments about as often as there are things to choose from, less than in
+    proportion, and kinds within a department likewise.
+
+    `kinds`: how many products each department and kind has.
+    """
+    products, roots = defaultdict[str, int](int), defaultdict[str, float](float)
+    for (department, _), count in kinds.items():
+        products[department] += count
+        roots[department] += math.sqrt(count)
+    return {
+        (department, kind): math.sqrt(products[department]) * math.sqrt(count) / roots[department]
+        for (department, kind), count in kinds.items()
+    }
 
 
 def _world(items: Sequence[Item], seed: int, calibration: Calibration) -> World:
@@ -234,7 +248,6 @@ def _price_places(prices: Sequence[float | None], kind: np.ndarray) -> np.ndarra
 
 def _period(department: str, kind: str, seed: int, calibration: Calibration) -> float:
     """Days until it is used up; 0 for what lasts."""
-    lasts = any(word in kind.lower() for word in _LASTS_ALL_THE_SAME)
-    if department not in _USED_UP or lasts:
+    if not gets_used_up(department, kind):
         return 0.0
     return calibration.repeat_days * random.Random(f"period {seed} {kind}").lognormvariate(0, 0.35)

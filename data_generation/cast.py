@@ -3,7 +3,8 @@
     demand(department, day) = taste · season(department, day)      demand(kind, day) = weight · trend(kind, day)
 
 Seasons are yearly waves, a department's own; trends rise and fall within weeks, for a few kinds. Departments that no
-persona knows, as of a shop's own catalogue, are given to them by the words of their names, else by chance.
+persona knows, as of a shop's own catalogue, are given to them by the words of their names, else by chance: those that
+are wanted more, more often.
 """
 
 import math
@@ -15,19 +16,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from data_generation.calibration import Calibration
+from data_generation.demand import season_of, words_of
 from data_generation.personas import Behavior, Persona
 from data_generation.sampling import RangeSampler, RowSampler, moved
 from data_generation.world import FloatArray, IntArray, World
 
 DAY, HOUR = 86_400.0, 3_600.0
-# Month of most demand, and how much more than usual: garden in May, toys in December.
-_SEASONS = {
-    "Garden & Outdoor": (5, 0.6), "Sports & Outdoors": (6, 0.35), "Toys & Games": (12, 0.8), "Gifts & Party": (12, 0.9),
-    "Office & School": (8, 0.6), "Luggage & Travel": (6, 0.5), "Video Games": (11, 0.5), "Books": (12, 0.3),
-    "Electronics": (11, 0.35), "Beauty & Personal Care": (12, 0.2), "Health & Household": (1, 0.2),
-    "Automotive": (10, 0.2), "Women's Fashion": (4, 0.25), "Men's Fashion": (11, 0.2), "Shoes": (9, 0.25),
-    "Bedding & Home Decor": (10, 0.25), "Kitchen & Dining": (11, 0.25),
-}  # fmt: skip
 _TREND_SHARE = 0.12  # of kinds
 _INDIVIDUAL = 8.0  # concentration of a shopper's tastes around the persona's: 1 is very individual, 100 hardly
 
@@ -63,6 +57,8 @@ class Cast:
         if strangers := {name for one in personas for name in one.behaviors} - names:
             raise ValueError(f"there is no behaviour {', '.join(sorted(strangers))}")
         self.persona = RowSampler(np.array([[one.share for one in personas]]))
+        self._anybody = np.add.reduceat(world.kind_weight, world.department_start[:-1])
+        self._anybody /= self._anybody.sum()
         self.early, self.late = self._departments(early=True), self._departments(early=False)
         self.speaks = np.array([_wanted(one.departments | one.later, world.departments) > 0 for one in personas])
         self.own = _column(personas, "own")
@@ -103,14 +99,12 @@ class Cast:
 
     def tastes(self, persona: IntArray, generator: np.random.Generator) -> tuple[RowSampler, RowSampler]:
         """Each shopper's departments at the beginning and at the end of the window."""
-        anybody = np.add.reduceat(self.world.kind_weight, self.world.department_start[:-1])
-        anybody = anybody / anybody.sum()
 
         def drawn(table: FloatArray) -> RowSampler:
             own = generator.standard_gamma(_INDIVIDUAL * table[persona] + 1e-3)
             own /= own.sum(axis=1, keepdims=True)
             share = self.own[persona][:, None]
-            return RowSampler(share * own + (1 - share) * anybody)
+            return RowSampler(share * own + (1 - share) * self._anybody)
 
         return drawn(self.early), drawn(self.late)
 
@@ -122,8 +116,10 @@ class Cast:
             table[row] = _wanted(wanted, names)
             if not table[row].any():
                 rng = random.Random(f"departments {self.seed} {who.name}")
-                for column in rng.sample(range(len(names)), max(1, round(math.sqrt(len(names)) / 2))):
-                    table[row, column] = rng.uniform(0.5, 1.5)
+                # By weight, without drawing one twice (Efraimidis and Spirakis 2006).
+                order = sorted(range(len(names)), key=lambda column: math.log(1 - rng.random()) / self._anybody[column])
+                for column in order[-max(1, round(math.sqrt(len(names)) / 2)) :]:
+                    table[row, column] = rng.uniform(0.5, 1.5) * self._anybody[column]
         return np.asarray(table / table.sum(axis=1, keepdims=True))
 
     def _brands(self) -> FloatArray:
@@ -148,9 +144,8 @@ class Cast:
         )
         seasons = np.ones((len(days), len(self.world.departments)))
         for number, name in enumerate(self.world.departments):
-            if name in _SEASONS:
-                month, more = _SEASONS[name]
-                seasons[:, number] += more * np.cos(2 * np.pi * (year / 365 - (month - 0.5) / 12))
+            if season := season_of(name):
+                seasons[:, number] += season.more * np.cos(2 * np.pi * (year / 365 - (season.month - 0.5) / 12))
         return seasons
 
     def _demand(self) -> FloatArray:
@@ -174,12 +169,8 @@ def _wanted(wanted: Mapping[str, float], names: Sequence[str]) -> FloatArray:
     if weights.any():
         return weights
     for name, weight in wanted.items():
-        words = _words(name)
+        words = words_of(name)
         for column, other in enumerate(names):
-            if words & _words(other):
+            if words & words_of(other):
                 weights[column] += weight
     return weights
-
-
-def _words(name: str) -> set[str]:
-    return {word.lower().strip("&,'").removesuffix("s") for word in name.split() if len(word) > 2}

@@ -2,22 +2,31 @@
 
 `LG Refrigerator 26 cu. ft. French Door, Stainless` is a *refrigerator*, an *lg refrigerator*, …; the head of a title,
 its last words and its brand are found as for the names of pseudo-categories (`core.categories.naming`). A phrase counts
-the more, the more titles share it: what many products are called is what people ask for.
+the more, the more titles share it: what many products are called is what people ask for. Where no brand is given, a
+word that opens several titles, and is hardly anywhere else in them, is taken for one.
 """
 
+import html
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from core.categories.naming import head_of, segments_of
 from core.domain import Product
+from core.importing.values import NOTHING_WORDS
 from core.text.normalize import normalize
+from core.text.units import UNITS
 
 _LONGEST = 5  # words
 _END_WEIGHTS = (2.0, 4.0, 2.5, 1.2, 0.6)  # by words: most searches have two or three
 _RUN_WEIGHT = 0.25  # what does not end a head is seldom a thing
 _FEWEST_LETTERS = 3  # of a query: fewer are a size or half a word
+_LONGEST_WORD, _LONGEST_QUERY = 25, 60  # characters: nobody types more
 _SHARED = 3  # titles that must have a noun in common to be a kind
+_OPENING_SHARE = 0.75  # of a word's titles that it opens, from which it is a maker's name
+_TAG = re.compile(r"<[^<>]*>")
+_UNITS = {word for form, others in UNITS.items() for word in (form, *others.split())} | {"l", "m", "g", "w", "v"}
 Phrase = tuple[str, ...]
 
 
@@ -27,8 +36,12 @@ class TitleQueries:
     def __init__(self, products: Sequence[Product]) -> None:
         self._ends: Counter[Phrase] = Counter()
         self._runs: Counter[Phrase] = Counter()
+        self._opens: Counter[str] = Counter()
+        self._holds: Counter[str] = Counter()
         for product in products:
             head = _head(product.title)
+            self._opens.update(head[:1])
+            self._holds.update(set(head))
             self._ends.update(_ends(head))
             self._runs.update(set(_runs(head)))
 
@@ -40,7 +53,7 @@ class TitleQueries:
     def offers(self, product: Product) -> list[tuple[str, float]]:
         """Queries that find the product, with weights; each is made of words of its title or its brand."""
         head = _head(product.title)
-        brand = normalize(product.brand) if product.brand else (head[0] if head else "")
+        brand = normalize(product.brand) if product.brand else self._maker(head)
         offers: dict[str, float] = {}
         for end in _ends(head):
             text = " ".join(end)
@@ -53,12 +66,24 @@ class TitleQueries:
                 offers.setdefault(" ".join(run), _RUN_WEIGHT * math.log1p(self._runs[run]))
         if brand:
             offers.setdefault(brand, 0.6)
-        return [(text, weight) for text, weight in offers.items() if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS]
+        return [(text, weight) for text, weight in offers.items() if _typeable(text)]
+
+    def _maker(self, head: Phrase) -> str:
+        opens = self._opens[head[0]] if head else 0
+        return head[0] if opens >= _SHARED and opens >= _OPENING_SHARE * self._holds[head[0]] else ""
+
+
+def _typeable(text: str) -> bool:
+    short = len(text) <= _LONGEST_QUERY and max(map(len, text.split()), default=0) <= _LONGEST_WORD
+    return short and sum(map(str.isalpha, text)) >= _FEWEST_LETTERS and text not in NOTHING_WORDS
 
 
 def _head(title: str) -> Phrase:
-    segments = segments_of(title)
-    return head_of(segments[0]) if segments else ()
+    segments = segments_of(html.unescape(_TAG.sub(" ", title)))
+    head = head_of(segments[0]) if segments else ()
+    while len(head) > 2 and head[-1] in _UNITS and head[-2][0].isdigit():  # a size
+        head = head_of(head[:-2])
+    return head
 
 
 def _ends(head: Phrase) -> Iterator[Phrase]:

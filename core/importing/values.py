@@ -192,8 +192,8 @@ def tidy(cell: pl.Expr) -> pl.Expr:
     return text.replace("", None)
 
 
-_NOTHING_WORDS = ("nan", "n/a", "na", "null", "none", "nil", "#n/a", "-", "--", "?", "<na>", "nat")
-_NOTHING = sorted({"NaN", "NaT"}.union(*({word, word.upper(), word.title()} for word in _NOTHING_WORDS)))
+NOTHING_WORDS = ("nan", "n/a", "na", "null", "none", "nil", "#n/a", "-", "--", "?", "<na>", "nat")
+_NOTHING = sorted({"NaN", "NaT"}.union(*({word, word.upper(), word.title()} for word in NOTHING_WORDS)))
 
 
 def said(cell: pl.Expr) -> pl.Expr:
