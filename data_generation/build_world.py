@@ -97,7 +97,7 @@ def world_of_catalog(
         items.append(
             Item(
                 product_id=product.product_id,
-                brand=product.brand or product.title.split()[0].lower(),
+                brand=product.brand or queries.maker(product),
                 kind=kind,
                 department=department,
                 price=product.price,

@@ -3,7 +3,7 @@
 They ask /autosuggest at every keystroke and /search, and engage with what they are shown; who they are and what they
 want is known, so it is known what a good list would have been. `--world`: the folder `world` that
 `data_generation.synthetic_data` wrote for this catalogue. With `--compare`, every other shopper is served without
-personalisation: an experiment whose truth is known. The same seed brings the same people back, with the same wishes.
+personalisation: an experiment whose truth is known. The same `--seed` and `--users` bring the same people back.
 
     appeal = σ(click level + suits + what is in mind)          as in a simulated log (`data_generation.searching`)
     utility of a page = Σ appeal(rank) / log2(rank + 1), over that of the same products in the best order

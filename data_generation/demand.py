@@ -4,6 +4,7 @@ Both are found by the words of a department's name: `Garden Tools` has the seaso
 of any shop gets used up like our own `Pet Supplies`. A name that shares no word has no season, and lasts.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cache
 
 from data_generation.tables import TABLES
 
+_WORD = re.compile(r"[^\W_]+")
 _SHORTEST = 3  # characters of a word that says something
 
 
@@ -24,7 +26,7 @@ class Season:
 
 def words_of(name: str) -> frozenset[str]:
     """The words of a department's name, in lower case and roughly in the singular."""
-    words = (word.lower().strip("&,'()").replace("'s", "") for word in name.split())
+    words = _WORD.findall(name.lower().replace("’", "'").replace("'s", ""))
     return frozenset(_singular(word) for word in words if len(word) >= _SHORTEST)
 
 
@@ -41,21 +43,22 @@ def season_of(department: str) -> Season | None:
 def gets_used_up(department: str, kind: str) -> bool:
     """Whether a kind of product of this department is bought again because it has come to its end."""
     table = _table()
-    return bool(words_of(department) & table.used_up) and not any(word in kind.lower() for word in table.lasts)
+    return bool(words_of(department) & table.used_up) and not words_of(kind) & table.lasts
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
     seasons: Mapping[str, Season]
     used_up: frozenset[str]
-    lasts: tuple[str, ...]
+    lasts: frozenset[str]
 
 
 @cache
 def _table() -> _Table:
     table = tomllib.loads((TABLES / "personas" / "demand.toml").read_text(encoding="utf-8"))
     seasons = {name: Season(int(month), float(more)) for name, (month, more) in table["seasons"].items()}
-    return _Table(seasons, frozenset(table["used_up"].split()), tuple(table["lasts"].split()))
+    used_up, lasts = (frozenset(map(_singular, table[name].split())) for name in ("used_up", "lasts"))
+    return _Table(seasons, used_up, lasts)
 
 
 def _singular(word: str) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import cast
 
 from config.progress import Steps
-from config.settings import Settings
+from config.settings import Settings, StorageSettings
+from core import artifacts
 from core.domain import JobState
 from core.errors import CadenceError, InputFileError
 from data_generation.store import fold_profiles
@@ -41,19 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
         if not settings.storage.database_url and not (settings.storage.cadence_home / "cadence.sqlite3").is_file():
             raise InputFileError(f"there is no shop in {settings.storage.cadence_home}")
         job_id = asyncio.run(begin(settings.storage.url))
+    except KeyboardInterrupt:
+        return 130
     except CadenceError as error:
         Steps().console.print(f"✗ {error}", style="red", markup=False)
         return 1
-    return run_job(settings.storage.url, job_id, partial(_run, settings.storage.url))
+    return run_job(settings.storage.url, job_id, partial(_run, settings.storage))
 
 
-def _run(url: str, report: JobReport) -> int:
+def _run(storage: StorageSettings, report: JobReport) -> int:
     steps = JobSteps(report, {"Removing": 0.5, "Folding": 0.5})
     with steps.step("Removing simulated traffic"):
-        imports, products = asyncio.run(remove(url))
+        imports, products = asyncio.run(remove(storage.url))
     steps.say(f"{imports} imports and {products:,} made-up products are gone")
-    with steps.step("Folding profiles"):
-        fold_profiles()  # in any case: an earlier removal may have come to its end before this one's beginning
+    if artifacts.current_version(storage.artifacts):  # without one nothing has been folded
+        with steps.step("Folding profiles"):
+            fold_profiles()  # in any case: an earlier removal may have been interrupted here
     report.finish(JobState.DONE, counts={"imports": imports, "products": products})
     return 0
 

@@ -11,10 +11,14 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +33,7 @@ from data_generation.world import load_world
 FILES = ("queries", "events", "visits")
 _VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
 _TASTES_OF_A_BLOCK = 2_000_000  # shoppers times departments, of which a block holds a few tables
+_USERS_OF_A_VISIT = 4
 _ROW_GROUP = 100_000
 _VERSION = 4  # of what a plan means; another one does not go on with parts of this one
 Update = Callable[[float, str], None]
@@ -51,12 +56,16 @@ class Plan:
             raise ValueError("less than a day cannot be simulated")
 
     def blocks(self, departments: int) -> Iterator[Block]:
-        """Users and sessions in equal shares, none without a user or a session."""
+        """Users and sessions in equal shares, none without a user or a session.
+
+        Of many more users than sessions most would never come: they are left out.
+        """
+        users = min(self.users, _USERS_OF_A_VISIT * self.sessions)
         by_visits = -(-self.sessions // _VISITS_OF_A_BLOCK)
-        by_tastes = -(-self.users * departments // _TASTES_OF_A_BLOCK)
-        count = min(max(by_visits, by_tastes), self.users, self.sessions)
+        by_tastes = -(-users * departments // _TASTES_OF_A_BLOCK)
+        count = min(max(by_visits, by_tastes), users, self.sessions)
         for number in range(count):
-            first, last = (self.users * edge // count for edge in (number, number + 1))
+            first, last = (users * edge // count for edge in (number, number + 1))
             visits = self.sessions * (number + 1) // count - self.sessions * number // count
             yield Block(number, first, last - first, visits)
 
@@ -84,11 +93,11 @@ def simulate(
     for _ in _made(missing, processes, (world, parts, personas, calibration, plan, prefix)):
         done += 1
         update(0.9 * done / len(blocks), f"{done:,} of {len(blocks):,} blocks")
-    counts = {}
-    for place, name in enumerate(FILES):
+    counts, drafts = {}, {name: parts / f"{name}.draft" for name in FILES}  # killed meanwhile, they go with the parts
+    for place, (name, draft) in enumerate(drafts.items()):
         update(0.9 + 0.1 * place / len(FILES), f"writing {name}")
-        draft = parts / f"{name}.draft"  # killed meanwhile, it goes with the parts
         counts[name] = _put_together([_part(parts, name, block.number) for block in blocks], draft)
+    for name, draft in drafts.items():
         draft.replace(out / f"{name}.parquet")
     shutil.rmtree(parts)
     return counts
@@ -130,7 +139,8 @@ def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")  # as everywhere else than on Linux
     todo = iter(blocks)
     with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter_quietly, task) as pool:
-        running: set[Future[None]] = {pool.submit(_write, block) for block in islice(todo, 2 * processes)}
+        with _unheard_ctrl_c():  # by the processes that are started now
+            running: set[Future[None]] = {pool.submit(_write, block) for block in islice(todo, 2 * processes)}
         try:
             while running:
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
@@ -154,8 +164,31 @@ def _enter(
     _entered = cast, parts, prefix
 
 
+@contextmanager
+def _unheard_ctrl_c() -> Iterator[None]:
+    """What is started in here never hears Ctrl-C, not even while it imports; this process hears it at the end.
+
+    POSIX hands a mask of signals down. The tracker of multiprocessing, which would lift it, is started before; other
+    threads have no mask, so Python's handler only notes what they hear.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    resource_tracker.ensure_running()
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        raise KeyboardInterrupt
+
+
 def _enter_quietly(*task: *Task) -> None:
-    """Ctrl-C is for the process that hands out the blocks."""
+    """Ctrl-C is for the process that hands out the blocks, on Windows too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _enter(*task)
 

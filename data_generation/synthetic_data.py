@@ -38,6 +38,7 @@ from data_generation.simulation import FILES, Plan, simulate
 
 MARKER = "synthetic_data.txt"  # in a folder that is filled by this command, and by nobody else
 _MARK = "Made by data_generation.synthetic_data, which replaces what it has written here.\n"
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # of file managers
 _MOSTLY = 0.5
 
 
@@ -120,20 +121,20 @@ def _take(out: Path) -> None:
     """Makes the folder this command's own. Raises InputFileError where somebody else has put something there."""
     if out.exists() and not out.is_dir():
         raise InputFileError(f"{out} is a file: name a folder")
-    if out.exists() and not (out / MARKER).exists() and any(out.iterdir()):
-        raise InputFileError(f"{out} holds files of somebody else: name an empty folder, or one that is not there yet")
+    if out.exists() and not (out / MARKER).exists() and any(path.name not in _LITTER for path in out.iterdir()):
+        raise InputFileError(f"{out} holds other files: name an empty folder, or one that is not there yet")
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKER).write_text(_MARK, encoding="ascii")
 
 
 def _last_day(text: str) -> date:
-    """Of the command line. Raises ArgumentTypeError for what is no day, or lies in the future."""
+    """Of the command line. Raises ArgumentTypeError for what is no day, or a day that is not over."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no day, as 2026-10-31 is") from None
-    if day > datetime.now(UTC).date():
-        raise argparse.ArgumentTypeError(f"{text} lies in the future")
+    if day >= datetime.now(UTC).date():
+        raise argparse.ArgumentTypeError(f"{text} is not over yet")
     return day
 
 

@@ -25,7 +25,7 @@ _FEWEST_LETTERS = 3  # of a query: fewer are a size or half a word
 _LONGEST_WORD, _LONGEST_QUERY = 25, 60  # characters: nobody types more
 _SHARED = 3  # titles that must have a noun in common to be a kind
 _OPENING_SHARE = 0.75  # of a word's titles that it opens, from which it is a maker's name
-_TAG = re.compile(r"<[^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _UNITS = {word for form, others in UNITS.items() for word in (form, *others.split())} | {"l", "m", "g", "w", "v"}
 Phrase = tuple[str, ...]
 
@@ -53,11 +53,11 @@ class TitleQueries:
     def offers(self, product: Product) -> list[tuple[str, float]]:
         """Queries that find the product, with weights; each is made of words of its title or its brand."""
         head = _head(product.title)
-        brand = normalize(product.brand) if product.brand else self._maker(head)
+        brand = self.maker(product)
         offers: dict[str, float] = {}
         for end in _ends(head):
             text = " ".join(end)
-            if len(end) > 1 or self._ends[end] >= _SHARED:
+            if len(end) > 1 or len(head) == 1 or self._ends[end] >= _SHARED:
                 offers[text] = _END_WEIGHTS[len(end) - 1] * math.log1p(self._ends[end])
             if brand and brand not in text.split():
                 offers[f"{brand} {text}"] = 1.5 / len(end)
@@ -66,20 +66,26 @@ class TitleQueries:
                 offers.setdefault(" ".join(run), _RUN_WEIGHT * math.log1p(self._runs[run]))
         if brand:
             offers.setdefault(brand, 0.6)
-        return [(text, weight) for text, weight in offers.items() if _typeable(text)]
+        typed = [(text, weight) for text, weight in offers.items() if _typeable(text)]
+        return typed or [(word, 1.0) for word in dict.fromkeys(head) if _typeable(word)]
 
-    def _maker(self, head: Phrase) -> str:
+    def maker(self, product: Product) -> str:
+        """The brand, normalised; empty where none is given and the title opens with no maker's name."""
+        if product.brand:
+            return normalize(product.brand)
+        head = _head(product.title)
         opens = self._opens[head[0]] if head else 0
         return head[0] if opens >= _SHARED and opens >= _OPENING_SHARE * self._holds[head[0]] else ""
 
 
 def _typeable(text: str) -> bool:
-    short = len(text) <= _LONGEST_QUERY and max(map(len, text.split()), default=0) <= _LONGEST_WORD
+    # Scripts without spaces write a whole title as one word.
+    short = len(text) <= _LONGEST_QUERY and all(len(word) <= _LONGEST_WORD for word in text.split() if word.isascii())
     return short and sum(map(str.isalpha, text)) >= _FEWEST_LETTERS and text not in NOTHING_WORDS
 
 
 def _head(title: str) -> Phrase:
-    segments = segments_of(html.unescape(_TAG.sub(" ", title)))
+    segments = segments_of(_TAG.sub(" ", html.unescape(title)))
     head = head_of(segments[0]) if segments else ()
     while len(head) > 2 and head[-1] in _UNITS and head[-2][0].isdigit():  # a size
         head = head_of(head[:-2])

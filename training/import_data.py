@@ -5,6 +5,7 @@ the next start forgets it and reads that file anew.
 """
 
 import asyncio
+import shutil
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ from database.repositories.query_log import QueryLogRepository
 
 _BATCH = 10_000
 _DEMO = {"products": 20_000, "users": 6_000, "sessions": 24_000}  # a start reads all of it in seconds
+_GENERATORS_MARK = "synthetic_data.txt"  # without it, the generator takes no folder for its own
 _GENERATED = "generated "  # file names of what no shop gave us; replaced by the first real file
 Row = TypeVar("Row")
 
@@ -73,6 +75,9 @@ class Importer:
                 return
             if len(kinds) == 2 and not (generated / "events.parquet").exists():
                 return  # a shop that an earlier version generated, without events: it stays as it is
+            if await asyncio.to_thread(_of_earlier_version, generated):
+                await self._remove_generated()
+                await asyncio.to_thread(shutil.rmtree, generated)
             await _generate(generated)
             await self._catalog(generated / "catalog.csv", _GENERATED + "catalogue")
             await self._queries(generated / "queries.parquet", _GENERATED + "queries")
@@ -194,6 +199,10 @@ async def _generate(folder: Path) -> None:
     process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parent.parent)
     if await process.wait():
         raise InputFileError("the shop generator failed; its message is above")
+
+
+def _of_earlier_version(folder: Path) -> bool:
+    return folder.exists() and not (folder / _GENERATORS_MARK).exists()
 
 
 def _last_day(folder: Path) -> str:

@@ -71,7 +71,7 @@ class ImportRepository:
             raise LookupError(f"no import with id {import_id}")
 
     async def reopen(self, import_ids: Sequence[int]) -> None:
-        """Makes complete imports running ones again: while they are removed, what is left of them does not count."""
+        """Makes complete imports running ones again, so that whoever takes back interrupted ones finds them."""
         await self._session.execute(
             update(imports).where(imports.c.id.in_(import_ids)).values(state="running", finished_at=None)
         )

@@ -72,6 +72,13 @@ def test_tags_sizes_and_monsters_are_not_typed() -> None:
     assert all(len(text) <= 60 for text in offered(" ".join(["wheelbarrow"] * 12)))
 
 
+def test_titles_of_one_word_are_asked_for_by_it() -> None:
+    for titles in (("Refrigerator",), ("Monopoly", "Scrabble", "Catan"), ("不锈钢保温杯", "夏季连衣裙")):
+        assert [offered(title, *titles) for title in titles] == [{title.lower()} for title in titles]
+    assert offered("Donaudampfschifffahrtsgesellschaftskapitän Mütze")
+    assert "6 mm hose blue pipe" in offered("5 < 6 mm Hose > Blue Pipe")  # no tag
+
+
 def test_what_opens_several_titles_and_stands_nowhere_else_is_a_maker() -> None:
     others = ("Acme Leaf Rake", "Acme Border Fork", "New Border Spade")
     assert "acme" in offered("Acme Garden Hose", *others)

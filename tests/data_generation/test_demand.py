@@ -39,6 +39,14 @@ def test_a_department_has_the_season_of_the_name_that_is_most_like_its_own(
         ("Coffee Makers", "Coffee Makers", False),
         ("Office Supplies", "Office Supplies", False),
         ("Garden Tools", "Rake", False),
+        ("Pet Supplies", "Kitten Food", True),  # no kit
+        ("Food/Drink", "Tea", True),
+        ("Kitchen Cleaning", "Kitchen Cleaning", True),
+        ("Coffee Tables", "Coffee Tables", False),
+        ("Food Processors", "Food Processors", False),
+        ("Personal Computers", "Personal Computers", False),
+        ("Dog Collars", "Dog Collars", False),
+        ("Hair Accessories", "Hair Accessories", False),
     ],
 )
 def test_food_is_used_up_and_tools_last(department: str, kind: str, used_up: bool) -> None:

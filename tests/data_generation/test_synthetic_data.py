@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -52,7 +53,9 @@ def test_events_and_clicked_products_are_of_the_catalogue(written: Path) -> None
 
 
 def test_the_parts_are_cleared_away_and_the_world_is_kept(written: Path) -> None:
-    assert not (written / "parts").exists()
+    assert sorted(path.name for path in written.iterdir()) == [
+        "catalog.csv", "events.parquet", "queries.parquet", "synthetic_data.txt", "visits.parquet", "world",
+    ]  # fmt: skip
     assert (written / "world" / "texts.json").is_file()
     assert not list(written.rglob("*.draft"))
 
@@ -189,7 +192,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, capsys: 
     for out in (tmp_path, mine):
         assert synthetic_data.main(["--out", str(out), *SMALL]) == 1
     printed = capsys.readouterr().out
-    assert "files of somebody else" in printed and "is a file" in printed
+    assert "holds other files" in printed and "is a file" in printed
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("queries.parquet", b"a log of years")]
 
 
@@ -213,15 +216,20 @@ def test_two_simulations_have_nobody_in_common_whatever_their_seeds(written: Pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_is_one_line_however_many_processes_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "begun",
+    [lambda parts: (parts / "plan.json").exists(), lambda parts: len(list(parts.glob("visits-*.parquet"))) > 2],
+    ids=["while they start", "while they work"],
+)
+def test_ctrl_c_is_one_line_however_many_processes_work(begun: Callable[[Path], bool], tmp_path: Path) -> None:
     words = ["--out", str(tmp_path / "out"), "--users", "2000", "--sessions", "400000", "--products", "200"]
     command = [sys.executable, "-m", "data_generation.synthetic_data", *words, "--processes", "2"]
     running = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     parts = tmp_path / "out" / ".parts"
-    while running.poll() is None and len(list(parts.glob("visits-*.parquet"))) < 3:
-        threading.Event().wait(0.02)
+    while running.poll() is None and not begun(parts):
+        threading.Event().wait(0.01)
     os.killpg(running.pid, signal.SIGINT)
     said, complained = running.communicate(timeout=60)
     assert (running.returncode, complained) == (130, "")

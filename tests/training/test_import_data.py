@@ -83,6 +83,13 @@ def test_an_interrupted_start_goes_on_with_the_same_files(shop: Shop) -> None:
     assert (shop.generated / "events.parquet").read_bytes() == bytes_before
 
 
+def test_what_an_earlier_version_left_half_done_is_made_anew(shop: Shop) -> None:
+    first = shop.start()
+    shop.forget("events")
+    (shop.generated / "synthetic_data.txt").unlink()
+    assert shop.start() == first
+
+
 def test_a_shop_that_an_earlier_version_made_stays_as_it_is(shop: Shop) -> None:
     first = shop.start()
     shop.forget("events")

@@ -31,7 +31,8 @@ def test_everything_landed(trained_shop: TrainedShop) -> None:
     folder = open_current(trained_shop.home / "artifacts")
     assert folder.manifest["counts"]["products"] == PRODUCTS
     assert folder.manifest["preset"] == "tiny"
-    with sqlite3.connect(trained_shop.home / "cadence.sqlite3") as database:
+    file = (trained_shop.home / "cadence.sqlite3").as_uri()
+    with closing(sqlite3.connect(f"{file}?mode=ro&immutable=1", uri=True)) as database:  # others copy it meanwhile
         assert database.execute("SELECT count(*) FROM products").fetchone() == (PRODUCTS,)
         assert database.execute("SELECT count(*) FROM imports WHERE state = 'complete'").fetchone() == (2,)
     assert not list((trained_shop.home / "work").iterdir())

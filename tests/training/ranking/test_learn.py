@@ -1,6 +1,7 @@
 """A ranker learnt from judgments: what they teach holds for queries that nobody judged, and a version carries it on."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,9 +111,11 @@ def test_judgments_on_another_scale(tmp_path: Path) -> None:
 def test_the_command_refuses_too_little_and_publishes_nothing(
     trained_shop: TrainedShop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = artifacts.versions(Path(trained_shop.home) / "artifacts")
+    home = tmp_path / "home"
+    shutil.copytree(trained_shop.home, home)
+    before = artifacts.versions(home / "artifacts")
     judged = tmp_path / "judged.csv"
     judged.write_text("query,product_id,relevance\nred shoes,P100000,3\nred shoes,P100001,1\n")
-    assert train_ranker.main(["--home", str(trained_shop.home), "--judgments", str(judged)]) == 1
+    assert train_ranker.main(["--home", str(home), "--judgments", str(judged)]) == 1
     assert "too few to learn a ranker from" in capsys.readouterr().out
-    assert artifacts.versions(Path(trained_shop.home) / "artifacts") == before
+    assert artifacts.versions(home / "artifacts") == before
