@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from core.domain import JobState
 from database.connection import Database
+from database.repositories import jobs
 from database.repositories.imports import SYNTHETIC, take_back_interrupted
 from database.repositories.jobs import JobRepository
 
@@ -34,8 +35,8 @@ class JobProgram:
     imports: Mapping[str, str] | None = None
 
 
-RETRAIN = JobProgram("retrain", "training.retrain")
-SYNTHETIC_DATA = JobProgram("synthetic-data", "data_generation.generate_job", SYNTHETIC)
+RETRAIN = JobProgram(jobs.RETRAIN, "training.retrain")
+SYNTHETIC_DATA = JobProgram(jobs.SYNTHETIC_DATA, "data_generation.generate_job", SYNTHETIC)
 
 
 class JobProcesses:

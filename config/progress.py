@@ -13,6 +13,11 @@ Update = Callable[[float, str], None]
 _QUIET_SECONDS = 20.0  # between two lines where there is no terminal to redraw
 
 
+def print_error(console: Console, error: object) -> None:
+    """One line, however long it is, and nothing in it is markup."""
+    console.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
+
+
 class Steps:
     """Announces steps one after another; each ends with a line that says how long it took."""
 
@@ -40,6 +45,10 @@ class Steps:
     def say(self, text: str) -> None:
         """Prints a line of our own or of a file's: nothing in it is markup."""
         self.console.print(text, style="dim", markup=False)
+
+    def fail(self, error: object) -> None:
+        """Prints what went wrong."""
+        print_error(self.console, error)
 
     def _bar(self) -> Progress:
         return Progress(

@@ -25,6 +25,8 @@ import numpy as np
 from rich.table import Table
 
 from config.progress import Steps
+from core.errors import InputFileError
+from data_generation.arguments import at_least
 from data_generation.block import ACTIONS
 from data_generation.calibration import load_calibration
 from data_generation.cast import DAY, Cast, Window
@@ -242,23 +244,14 @@ def _url(text: str) -> str:
     return text
 
 
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not {least} or more")
-        return int(text)
-
-    return number
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", type=_url, default="http://localhost:8000")
     parser.add_argument("--world", type=Path, required=True, metavar="DIR", help="of the catalogue that is served")
-    parser.add_argument("--users", type=_at_least(1), default=40)
-    parser.add_argument("--visits", type=_at_least(1), default=5, help="of each of them")
-    parser.add_argument("--seed", type=_at_least(0), default=7)
-    parser.add_argument("--together", type=_at_least(1), default=4, help="shoppers at a time")
+    parser.add_argument("--users", type=at_least(1), default=40)
+    parser.add_argument("--visits", type=at_least(1), default=5, help="of each of them")
+    parser.add_argument("--seed", type=at_least(0), default=7)
+    parser.add_argument("--together", type=at_least(1), default=4, help="shoppers at a time")
     parser.add_argument("--compare", action="store_true", help="every other shopper without personalisation")
     options = parser.parse_args(arguments)
     if options.compare and options.users < 2:
@@ -266,8 +259,6 @@ def main(arguments: list[str] | None = None) -> int:
     steps, failed = Steps(), None
     arms: dict[str, Outcome] = {}
     try:
-        if not (options.world / "texts.json").is_file():
-            raise ServiceError(f"there is no world in {options.world}: synthetic_data writes one to OUT/world")
         world = load_world(options.world)
         with steps.step("Shopping") as update:
             arms = asyncio.run(
@@ -276,10 +267,10 @@ def main(arguments: list[str] | None = None) -> int:
                     compare=options.compare, together=options.together, update=update,
                 )
             )  # fmt: skip
-    except* (ServiceError, OSError) as errors:
+    except* (ServiceError, InputFileError) as errors:
         failed = errors.exceptions[0]
     if failed:
-        steps.console.print(f"✗ {failed}", style="red", markup=False)
+        steps.fail(failed)
         return 1
     table = Table("measure", *arms)
     rows = {name: outcome.numbers() for name, outcome in arms.items()}

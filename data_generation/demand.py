@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from core.text.normalize import normalize
 from data_generation.tables import TABLES
 
 _WORD = re.compile(r"[^\W_]+")
@@ -26,7 +27,7 @@ class Season:
 
 def words_of(name: str) -> frozenset[str]:
     """The words of a department's name, in lower case and roughly in the singular."""
-    words = _WORD.findall(name.lower().replace("’", "'").replace("'s", ""))
+    words = _WORD.findall(normalize(name))
     return frozenset(_singular(word) for word in words if len(word) >= _SHORTEST)
 
 

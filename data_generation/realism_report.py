@@ -240,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         real = real_log(options.bestbuy)
     except CadenceError as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     persona = next(one for one in load_personas() if one.name == PERSONA)
     calibration = load_calibration()

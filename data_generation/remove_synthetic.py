@@ -24,11 +24,9 @@ from data_generation.store import fold_profiles
 from database.connection import Database
 from database.job_report import JobReport, JobSteps, run_job
 from database.repositories.imports import SYNTHETIC, ImportRepository, take_back_interrupted
-from database.repositories.jobs import JobRepository
+from database.repositories.jobs import SYNTHETIC_DATA, JobRepository
 from database.repositories.product_changes import CatalogChanges, apply_changes
 from database.repositories.products import ProductRepository
-
-JOB = "synthetic-data"  # the kind of job that writes it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except CadenceError as error:
-        Steps().console.print(f"✗ {error}", style="red", markup=False)
+        Steps().fail(error)
         return 1
     return run_job(settings.storage.url, job_id, partial(_run, settings.storage))
 
@@ -68,7 +66,7 @@ async def begin(url: str) -> str:
     try:
         await database.migrate()
         async with database.transaction() as session:
-            return await JobRepository(session).begin(JOB, datetime.now(UTC))
+            return await JobRepository(session).begin(SYNTHETIC_DATA, datetime.now(UTC))
     finally:
         await database.dispose()
 

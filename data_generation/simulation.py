@@ -21,14 +21,13 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from data_generation.block import Block, make_rows
 from data_generation.calibration import Calibration
 from data_generation.cast import DAY, Cast, Window
 from data_generation.personas import Persona, load_behaviors
-from data_generation.world import load_world
+from data_generation.world import departments_in, load_world
 
 FILES = ("queries", "events", "visits")
 _VISITS_OF_A_BLOCK = 8_000  # some 100 MB while it is made
@@ -86,11 +85,10 @@ def simulate(
     parts = out / ".parts"
     cast = {"personas": [asdict(one) for one in personas], "calibration": asdict(calibration), "version": _VERSION}
     prefix = _begin(parts, plan, {**asdict(plan), **cast, "world": _digest(world)})
-    departments = len(np.load(world / "arrays" / "department_start.npy", mmap_mode="r")) - 1
-    blocks = list(plan.blocks(departments))
+    blocks = list(plan.blocks(departments_in(world)))
     missing = [block for block in blocks if not all(_part(parts, name, block.number).exists() for name in FILES)]
     done = len(blocks) - len(missing)
-    for _ in _made(missing, processes, (world, parts, personas, calibration, plan, prefix)):
+    for _ in _made(missing, processes, _Task(world, parts, prefix, personas, calibration, plan)):
         done += 1
         update(0.9 * done / len(blocks), f"{done:,} of {len(blocks):,} blocks")
     counts, drafts = {}, {name: parts / f"{name}.draft" for name in FILES}  # killed meanwhile, they go with the parts
@@ -125,20 +123,29 @@ def _digest(world: Path) -> str:
     return found.hexdigest()
 
 
-Task = tuple[Path, Path, tuple[Persona, ...], Calibration, Plan, str]
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a process needs to know before it makes blocks."""
+
+    world: Path
+    parts: Path
+    prefix: str  # of user and session ids
+    personas: tuple[Persona, ...]
+    calibration: Calibration
+    plan: Plan
 
 
-def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
+def _made(blocks: list[Block], processes: int, task: _Task) -> Iterator[None]:
     """Makes the blocks; yields after each one. Never more are handed out than are soon worked on."""
     if processes <= 1 or len(blocks) <= 1:
-        _enter(*task)
+        _enter(task)
         for block in blocks:
             _write(block)
             yield
         return
     context = multiprocessing.get_context("spawn")  # as everywhere else than on Linux
     todo = iter(blocks)
-    with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter_quietly, task) as pool:
+    with ProcessPoolExecutor(min(processes, len(blocks)), context, _enter_quietly, (task,)) as pool:
         with _unheard_ctrl_c():  # by the processes that are started now
             running: set[Future[None]] = {pool.submit(_write, block) for block in islice(todo, 2 * processes)}
         try:
@@ -156,12 +163,11 @@ def _made(blocks: list[Block], processes: int, task: Task) -> Iterator[None]:
 _entered: tuple[Cast, Path, str] | None = None  # of this process; a pool has no other place for it
 
 
-def _enter(
-    world: Path, parts: Path, personas: tuple[Persona, ...], calibration: Calibration, plan: Plan, prefix: str
-) -> None:
+def _enter(task: _Task) -> None:
     global _entered
-    cast = Cast(load_world(world), personas, load_behaviors(), calibration, Window(plan.start, plan.end), plan.seed)
-    _entered = cast, parts, prefix
+    world, window = load_world(task.world), Window(task.plan.start, task.plan.end)
+    cast = Cast(world, task.personas, load_behaviors(), task.calibration, window, task.plan.seed)
+    _entered = cast, task.parts, task.prefix
 
 
 @contextmanager
@@ -187,10 +193,10 @@ def _unheard_ctrl_c() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _enter_quietly(*task: *Task) -> None:
+def _enter_quietly(task: _Task) -> None:
     """Ctrl-C is for the process that hands out the blocks, on Windows too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _enter(*task)
+    _enter(task)
 
 
 def _write(block: Block) -> None:

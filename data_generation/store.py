@@ -2,8 +2,8 @@
 
 Rows go in by small transactions under an import that is not complete; one transaction at the end completes it and adds
 the products that were made up, with the changes by which running services take them up. Until then no search finds
-anything of it (a training that begins meanwhile would count its queries), and what was begun is taken back
-(`take_back_interrupted`): by the service that watches the job, or by the next job.
+anything of it, and what was begun is taken back (`take_back_interrupted`): by the service that watches the job, or by
+the next job. A retraining is refused meanwhile; `train_models` on the command line would count what is there.
 """
 
 import subprocess

@@ -28,6 +28,7 @@ from core.errors import CadenceError, InputFileError
 from core.importing.catalog import products as products_of
 from core.importing.catalog import read_catalog
 from core.importing.columns import split_mapping
+from data_generation.arguments import at_least
 from data_generation.build_world import world_of_catalog, world_of_shop
 from data_generation.calibration import load_calibration
 from data_generation.catalog import LAST_DAY, ShopProduct, make_products
@@ -138,12 +139,6 @@ def _last_day(text: str) -> date:
     return day
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return int(text)
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files, made if absent")
@@ -157,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same files")
     parser.add_argument("--days", type=int, default=92, help="how long the traffic lasts")
     parser.add_argument("--last-day", type=_last_day, default=LAST_DAY, metavar="YYYY-MM-DD", help="in UTC")
-    parser.add_argument("--processes", type=_positive, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=at_least(1), default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     steps, started = Steps(), perf_counter()
     try:
@@ -180,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
             catalog = list(products_of(frame))
         done = generate(options.out, wish, catalog, Settings(), options.processes, steps)
     except (CadenceError, OSError, ValueError) as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: the same command goes on from here")

@@ -16,6 +16,7 @@ from core.categories.naming import head_of, segments_of
 from core.domain import Product
 from core.importing.values import NOTHING_WORDS
 from core.text.normalize import normalize
+from core.text.title_cleaning import opening_words
 from core.text.units import UNITS
 
 _LONGEST = 5  # words
@@ -24,36 +25,32 @@ _RUN_WEIGHT = 0.25  # what does not end a head is seldom a thing
 _FEWEST_LETTERS = 3  # of a query: fewer are a size or half a word
 _LONGEST_WORD, _LONGEST_QUERY = 25, 60  # characters: nobody types more
 _SHARED = 3  # titles that must have a noun in common to be a kind
-_OPENING_SHARE = 0.75  # of a word's titles that it opens, from which it is a maker's name
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _UNITS = {word for form, others in UNITS.items() for word in (form, *others.split())} | {"l", "m", "g", "w", "v"}
 Phrase = tuple[str, ...]
 
 
 class TitleQueries:
-    """Knows a whole catalogue, so that each of its products can be asked for."""
+    """Knows a whole catalogue, so that each of its products, and no other one, can be asked for."""
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._ends: Counter[Phrase] = Counter()
         self._runs: Counter[Phrase] = Counter()
-        self._opens: Counter[str] = Counter()
-        self._holds: Counter[str] = Counter()
+        self._heads = {product.title: _head(product.title) for product in products}
         for product in products:
-            head = _head(product.title)
-            self._opens.update(head[:1])
-            self._holds.update(set(head))
+            head = self._heads[product.title]
             self._ends.update(_ends(head))
             self._runs.update(set(_runs(head)))
+        self._makers = opening_words([head] for product in products if (head := self._heads[product.title]))
 
     def kind(self, product: Product) -> str:
         """What the product is: the longest end of its head that other titles have too, of at most two words."""
-        shared = [end for end in _ends(_head(product.title)) if len(end) <= 2 and self._ends[end] >= _SHARED]
+        shared = [end for end in _ends(self._heads[product.title]) if len(end) <= 2 and self._ends[end] >= _SHARED]
         return " ".join(shared[-1]) if shared else "other"
 
     def offers(self, product: Product) -> list[tuple[str, float]]:
         """Queries that find the product, with weights; each is made of words of its title or its brand."""
-        head = _head(product.title)
-        brand = self.maker(product)
+        head, brand = self._heads[product.title], self.maker(product)
         offers: dict[str, float] = {}
         for end in _ends(head):
             text = " ".join(end)
@@ -73,9 +70,8 @@ class TitleQueries:
         """The brand, normalised; empty where none is given and the title opens with no maker's name."""
         if product.brand:
             return normalize(product.brand)
-        head = _head(product.title)
-        opens = self._opens[head[0]] if head else 0
-        return head[0] if opens >= _SHARED and opens >= _OPENING_SHARE * self._holds[head[0]] else ""
+        head = self._heads[product.title]
+        return head[0] if head and head[0] in self._makers else ""
 
 
 def _typeable(text: str) -> bool:

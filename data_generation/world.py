@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import InputFileError
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -59,7 +61,9 @@ class World:
 
 
 def load_world(folder: Path) -> World:
-    """The world in `folder`, its arrays memory-mapped. Raises OSError where there is none."""
+    """The world in `folder`, its arrays memory-mapped. Raises InputFileError where there is none."""
+    if not (folder / "texts.json").is_file():
+        raise InputFileError(f"there is no world in {folder}: synthetic_data writes one to OUT/world")
     texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
     arrays = {
         field.name: np.load(folder / "arrays" / f"{field.name}.npy", mmap_mode="r")
@@ -67,3 +71,8 @@ def load_world(folder: Path) -> World:
         if field.name not in _TEXTS
     }
     return World(**texts, **arrays)
+
+
+def departments_in(folder: Path) -> int:
+    """How many departments the world in `folder` has, without loading it."""
+    return len(np.load(folder / "arrays" / "department_start.npy", mmap_mode="r")) - 1

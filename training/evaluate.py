@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a
 from rich.console import Console
 from rich.table import Table
 
+from config.progress import print_error
 from config.settings import Settings
 from core.errors import CadenceError
 from core.services.bundle import load_bundle
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             metrics, measured_on = suite(bundle, options.queries, options.limit or _LIMIT)
             _print(console, options.suite, metrics, measured_on)
     except CadenceError as error:
-        console.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
+        print_error(console, error)
         return 1
     if options.json:
         content = {"metrics": metrics, "measured_on": measured_on | {"version": bundle.version}}

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from config.progress import Steps
+from config.progress import Steps, print_error
 from core.errors import ArtifactError, CadenceError
 from core.language_model.config import PRESETS, GruMnConfig
 from core.language_model.corpus import HELD_OUT_AT_MOST
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         with launched_compute() as compute:
             _fit(options, compute)
     except CadenceError as error:
-        Console(stderr=True).print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
+        print_error(Console(stderr=True), error)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         plan = dataclasses.replace(plan, beam=beam, starts=options.starts)
         publish_generated(Settings().storage.cadence_home, plan, steps, options.workers)
     except (CadenceError, ValueError) as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: the next start carries on from here")

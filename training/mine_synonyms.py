@@ -20,6 +20,7 @@ from rapidfuzz.distance import OSA
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.progress import print_error
 from config.settings import Settings
 from core.errors import CadenceError, InputFileError
 from core.text.colors import COLORS
@@ -192,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         pairs = mine(clicks, brands)
         out.write_text(as_file(pairs), encoding="utf-8")
     except (CadenceError, SQLAlchemyError, OSError) as error:
-        console.print(f"✗ {error}", style="red", markup=False)
+        print_error(console, error)
         return 1
     console.print(f"{len(pairs):,} pairs to look through in {out}", markup=False)
     return 0

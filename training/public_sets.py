@@ -65,11 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             rows = amazon_products(options.source, options.out, steps, options.limit)
     except CadenceError as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except (exceptions.PolarsError, OSError) as error:
         first_line = str(error).strip().split("\n", 1)[0]
-        steps.console.print(f"✗ {options.source} cannot be read: {first_line}", style="red", markup=False)
+        steps.fail(f"{options.source} cannot be read: {first_line}")
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: nothing was written")

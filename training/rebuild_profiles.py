@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return asyncio.run(_run(Settings(), steps, check=options.check))
     except CadenceError as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: start it again, and it begins anew")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from config.progress import print_error
 from config.settings import Settings
 from core.domain import Action, Engagement, SearchQuery, SuggestQuery
 from core.errors import CadenceError
@@ -144,7 +145,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         bundle = load_bundle(settings.storage.artifacts, settings.models.embedding_model)
     except CadenceError as error:
-        console.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
+        print_error(console, error)
         return 1
     Tour(bundle, console, settings.suggest.max_latency_ms).walk()
     return 0

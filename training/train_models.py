@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         asyncio.run(_train(options, steps))
         asyncio.run(with_imported_events(Settings(), steps))
     except (CadenceError, ValueError) as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: the next start carries on from here")

@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _train(options, steps)
     except (CadenceError, ValueError) as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: nothing was changed")

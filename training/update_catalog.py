@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asyncio.run(_update(options, steps))
     except (CadenceError, SQLAlchemyError, ValueError) as error:
-        steps.console.print(f"✗ {error}", style="red", markup=False)
+        steps.fail(error)
         return 1
     except KeyboardInterrupt:
         steps.say("interrupted: what was written stays; run it again for the rest")

@@ -61,20 +61,27 @@ def filter_words(
     return [list(segments) for segments in titles]
 
 
-def protected_words(titles: Sequence[Sequence[Segment]], brands: Iterable[str] = ()) -> frozenset[str]:
-    """Brands (given, or words that nearly always open a title) and models (letters with digits)."""
+def opening_words(titles: Iterable[Sequence[Segment]]) -> frozenset[str]:
+    """Words that several titles open with, and that hardly stand anywhere else: mostly makers' names."""
     overall: Counter[str] = Counter()
     opening: Counter[str] = Counter()
     for segments in titles:
         overall.update({word for segment in segments for word in segment})
         if segments:
             opening[segments[0][0]] += 1
-    found = {word for brand in brands for word in brand.split()}
-    for word, count in overall.items():
-        model = any(map(str.isdigit, word)) and any(map(str.isalpha, word))
-        if model or (count >= _OPENING_TITLES and opening[word] >= _OPENING_SHARE * count):
-            found.add(word)
-    return frozenset(found | JOINERS)
+    return frozenset(
+        word
+        for word, count in opening.items()
+        if overall[word] >= _OPENING_TITLES and count >= _OPENING_SHARE * overall[word]
+    )
+
+
+def protected_words(titles: Sequence[Sequence[Segment]], brands: Iterable[str] = ()) -> frozenset[str]:
+    """Brands (given, or words that nearly always open a title) and models (letters with digits)."""
+    given = {word for brand in brands for word in brand.split()}
+    words = {word for segments in titles for segment in segments for word in segment}
+    models = {word for word in words if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
+    return opening_words(titles) | given | models | JOINERS
 
 
 def low_entropy(titles: Sequence[Sequence[Segment]], categories: Sequence[int]) -> Mapping[int, frozenset[str]]:

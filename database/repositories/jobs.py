@@ -15,7 +15,8 @@ from database.models import jobs
 
 LEASE = timedelta(seconds=60)  # several missed heartbeats: a busy machine is no dead process
 _OPEN = (JobState.QUEUED.value, JobState.RUNNING.value)
-_OF_THE_LOG = ("retrain", "synthetic-data")  # one would learn from what the other has half written
+RETRAIN, SYNTHETIC_DATA = "retrain", "synthetic-data"  # kinds of jobs
+_OF_THE_LOG = (RETRAIN, SYNTHETIC_DATA)  # one would learn from what the other has half written
 _SILENT = "the process that worked on it ended without a word"
 
 
