@@ -25,7 +25,6 @@ import numpy as np
 from rich.table import Table
 
 from config.progress import Steps
-from core.errors import InputFileError
 from data_generation.arguments import at_least
 from data_generation.block import ACTIONS
 from data_generation.calibration import load_calibration
@@ -267,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
                     compare=options.compare, together=options.together, update=update,
                 )
             )  # fmt: skip
-    except* (ServiceError, InputFileError) as errors:
+    except* (ServiceError, OSError) as errors:
         failed = errors.exceptions[0]
     if failed:
         steps.fail(failed)

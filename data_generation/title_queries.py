@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from core.categories.naming import head_of, segments_of
 from core.domain import Product
@@ -31,26 +32,26 @@ Phrase = tuple[str, ...]
 
 
 class TitleQueries:
-    """Knows a whole catalogue, so that each of its products, and no other one, can be asked for."""
+    """Knows a whole catalogue, so that each of its products can be asked for."""
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._ends: Counter[Phrase] = Counter()
         self._runs: Counter[Phrase] = Counter()
-        self._heads = {product.title: _head(product.title) for product in products}
+        self._head = cache(_head)  # a title is asked for several times
         for product in products:
-            head = self._heads[product.title]
+            head = self._head(product.title)
             self._ends.update(_ends(head))
             self._runs.update(set(_runs(head)))
-        self._makers = opening_words([head] for product in products if (head := self._heads[product.title]))
+        self._makers = opening_words([head] for product in products if (head := self._head(product.title)))
 
     def kind(self, product: Product) -> str:
         """What the product is: the longest end of its head that other titles have too, of at most two words."""
-        shared = [end for end in _ends(self._heads[product.title]) if len(end) <= 2 and self._ends[end] >= _SHARED]
+        shared = [end for end in _ends(self._head(product.title)) if len(end) <= 2 and self._ends[end] >= _SHARED]
         return " ".join(shared[-1]) if shared else "other"
 
     def offers(self, product: Product) -> list[tuple[str, float]]:
         """Queries that find the product, with weights; each is made of words of its title or its brand."""
-        head, brand = self._heads[product.title], self.maker(product)
+        head, brand = self._head(product.title), self.maker(product)
         offers: dict[str, float] = {}
         for end in _ends(head):
             text = " ".join(end)
@@ -70,7 +71,7 @@ class TitleQueries:
         """The brand, normalised; empty where none is given and the title opens with no maker's name."""
         if product.brand:
             return normalize(product.brand)
-        head = self._heads[product.title]
+        head = self._head(product.title)
         return head[0] if head and head[0] in self._makers else ""
 
 

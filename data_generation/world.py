@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import InputFileError
-
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -61,9 +59,9 @@ class World:
 
 
 def load_world(folder: Path) -> World:
-    """The world in `folder`, its arrays memory-mapped. Raises InputFileError where there is none."""
+    """The world in `folder`, its arrays memory-mapped. Raises FileNotFoundError where there is none."""
     if not (folder / "texts.json").is_file():
-        raise InputFileError(f"there is no world in {folder}: synthetic_data writes one to OUT/world")
+        raise FileNotFoundError(f"there is no world in {folder}: synthetic_data writes one to OUT/world")
     texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
     arrays = {
         field.name: np.load(folder / "arrays" / f"{field.name}.npy", mmap_mode="r")

@@ -35,6 +35,7 @@ from core.text.embedding import Encoder
 from training.generation.gates import by_meaning
 from training.generation.index import completions
 from training.generation.run import GenerationPlan, run_generation
+from training.versions import new_version
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,7 +98,7 @@ def publish_generated(home: Path, plan: GenerationPlan, steps: Steps, workers: i
             if not file.startswith(f"{COMPLETIONS}/"):
                 artifacts.link_or_copy(current.path / file, prepared / file)
         save_completions(build_completions(completions(current.path, known, generated)), prepared / COMPLETIONS)
-    version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
+    version = new_version(home, name)
     counts = {**current.manifest["counts"], "generated": len(generated)}
     kept = {key: value for key, value in current.manifest.items() if key not in ("format", "version", "files")}
     facts = {**kept, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from core import artifacts
 from core.artifacts import ArtifactFolder
+from training.versions import new_version
 
 _OF_THE_MANIFEST = ("format", "version", "files")  # written anew with every version
 
@@ -30,7 +30,7 @@ def publish_joined(
             artifacts.link_or_copy(version.path / name, work / name)
     save(work / folder)
     kept = {name: value for name, value in version.manifest.items() if name not in _OF_THE_MANIFEST}
-    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{str(kept.get('fingerprint', fact))[:8]}"
+    name = new_version(home, str(kept.get("fingerprint", fact)))
     artifacts.publish(home / "artifacts", work, name, {**kept, fact: dict(facts)})
     artifacts.remove_old(home / "artifacts")
     return name

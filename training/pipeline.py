@@ -54,6 +54,7 @@ from training.ranking.publish import carry_over
 from training.reranking.publish import carry_over as carry_over_reranker
 from training.shop_data import ShopData
 from training.train_language_model import TrainedModel, plan_from, train
+from training.versions import new_version
 from training.word_vectors import word_vectors
 
 CLEANING = Cleaning()  # the steps that won on held-out queries; see LOG.md
@@ -128,7 +129,7 @@ class Pipeline:
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
         blend = self._fit_blend(prepared, data, encoder)
-        version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name[:8]}"
+        version = new_version(self._home, name)
         manifest = {
             **(facts or {}),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ def fingerprint(
     if since:
         parts.append(since)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def new_version(home: Path, name: str) -> str:
+    """The name of a version that is about to be published: the time of its making, and what begins `name`.
+
+    Two of one name within a second are told apart by the next free second, so that names stay in order.
+    """
+    at = datetime.now(UTC)
+    while (home / "artifacts" / (version := f"{at:%Y%m%d-%H%M%S}-{name[:8]}")).exists():
+        at += timedelta(seconds=1)
+    return version
 
 
 def published(home: Path, wanted: str, fact: str = "fingerprint") -> str | None:
