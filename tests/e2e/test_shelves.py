@@ -17,7 +17,8 @@ def test_what_was_looked_at_changes_the_shelves(page: Page, server: Server) -> N
     first.locator(".card-open").first.click()
     expect(page.locator("#product-dialog-title")).to_have_text(title)
     expect(page.locator(".product-dialog-shelves .shelf[data-reason=similar]")).to_be_visible()
-    with page.expect_response("**/recommendations"):
+    # The view is told of while the shelves are asked for: it is stored once it is answered.
+    with page.expect_response("**/engagement"), page.expect_response("**/recommendations"):
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(page.get_by_role("heading", name="For you")).to_be_visible()
     click, view = events(server, "click")[-1], events(server, "view")[-1]
