@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from api import errors
 from api.lifespan import lifespan_of
@@ -24,6 +25,7 @@ from api.routes import (
     search,
     search_rules,
     sessions,
+    storefront,
 )
 from api.state import Load
 from config.settings import Settings
@@ -46,9 +48,10 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
     )
     errors.install(app)
     operations = (health, metrics, admin, jobs, rules, search_rules, products)
-    for resource in (autosuggest, search, recommendations, engagement, sessions, *operations, page):
+    for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
-    app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
+    # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.
+    app.mount("/static", GZipMiddleware(StaticFiles(directory=page.STATIC)), name="static")
 
     # The last one added is the outermost: every response gets its id, those of the CORS check too.
     app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
@@ -60,7 +63,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID"],
         )
-    app.add_middleware(RequestContext, metrics=counted)
+    app.add_middleware(RequestContext, metrics=counted, image_hosts=settings.serving.image_hosts)
     app.add_middleware(PlainStartFailure)
     return app
 

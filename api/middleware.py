@@ -5,6 +5,7 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 
 import structlog
 from fastapi import HTTPException
@@ -20,9 +21,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 DOCS_PATH = "/docs"
 
-# Product pictures come from anywhere; everything else that a page uses is ours.
+# Product pictures come from the hosts that the settings name; everything else that a page uses is ours.
 _PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; "
+    "default-src 'self'; img-src 'self' data:{image_hosts}; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
 # FastAPI's page of the docs loads Swagger UI from a CDN and starts it with a line inside the page.
@@ -40,9 +41,10 @@ class StartError(Exception):
 class RequestContext:
     """Gives each request its id (`request.state.request_id`), measures it and completes the response's headers."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, image_hosts: Sequence[str] = ()) -> None:
         self._app = app
         self._metrics = metrics
+        self._page_policy = _PAGE_POLICY.format(image_hosts="".join(f" https://{host}" for host in image_hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +54,7 @@ class RequestContext:
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if _SANE_ID.fullmatch(offered) else _new_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        policy = _DOCS_POLICY if scope["path"] == DOCS_PATH else _PAGE_POLICY
+        policy = _DOCS_POLICY if scope["path"] == DOCS_PATH else self._page_policy
         status = 500  # what the client gets when nothing was sent
 
         async def complete(message: Message) -> None:

@@ -4,6 +4,7 @@ An environment variable is named as its field, in capitals (`DATABASE_URL` → `
 A `.env` file in the working directory is read too; the environment wins. A blank value counts as unset.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -240,10 +241,23 @@ class ServingSettings(Group):
         description="origins, separated by commas, whose pages may call from a browser; unset: only our own",
     )
 
-    @field_validator("cors_origins", mode="before")
+    image_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts, separated by commas, of product pictures that our pages may show; others are drawn",
+    )
+
+    @field_validator("cors_origins", "image_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:  # becomes part of a header
+            if not re.fullmatch(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?", host):
+                raise ValueError("are names of hosts, such as images.example.com or *.example.com")
+        return value
 
 
 class SecuritySettings(Group):

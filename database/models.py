@@ -188,7 +188,7 @@ list_log = Table(
     "list_log",
     metadata,
     Column("request_id", Text, primary_key=True),
-    Column("kind", String(16), nullable=False),  # suggest | search | recommend
+    Column("kind", String(16), nullable=False),  # suggest | search | browse | recommend
     Column("session_id", Text, nullable=False),
     Column("user_key", String(64), index=True),
     Column("query", Text, nullable=False),

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 
@@ -10,7 +11,6 @@ from api.completion import complete
 from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
-from api.schemas.products import ProductCard
 from api.session_context import PATIENCE_SECONDS
 from core.domain import SuggestQuery
 from database.repositories.lists import ListLog
@@ -48,22 +48,23 @@ async def autosuggest(
         shopper,
     )
     reply = finished.reply
-    state.writer.log_list(
-        ListLog(
-            request_id=request_id,
-            kind="suggest",
-            session_id=caller.session_id,
-            user_key=caller.user_key,
-            query=body.query_prefix,
-            items=finished.shown,
-            artifact_version=models.version,
-            created_at=datetime.now(UTC),
+    if not body.preview:
+        state.writer.log_list(
+            ListLog(
+                request_id=request_id,
+                kind="suggest",
+                session_id=caller.session_id,
+                user_key=caller.user_key,
+                query=body.query_prefix,
+                items=finished.shown,
+                artifact_version=models.version,
+                created_at=datetime.now(UTC),
+            )
         )
-    )
-    cards: dict[str, list[ProductCard]] = {}
+    asked: dict[str, Any] = {"stage_ms": reply.stage_ms} if body.explain else {}
     if body.include_products:
         known = await card_facts(state.database, reply.product_ids)
-        cards["products"] = cards_below_suggestion(reply.product_ids, known)
+        asked["products"] = cards_below_suggestion(reply.product_ids, known)
     return AutosuggestResponse(
         suggestions=finished.texts,
         personalized=reply.personalized,
@@ -72,5 +73,5 @@ async def autosuggest(
         request_id=request_id,
         items=finished.items,
         scopes=finished.scopes,
-        **cards,
+        **asked,
     )

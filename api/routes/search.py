@@ -1,8 +1,8 @@
-"""POST /search: the products for a query."""
+"""POST /search and /browse: the products for a query, or of a part of the shop."""
 
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,6 +12,7 @@ from api.cards import card_facts, cards_of_hits
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
 from api.schemas.search import (
+    BrowseRequest,
     FacetRangeBody,
     FacetsBody,
     FacetValueBody,
@@ -36,35 +37,64 @@ async def search(
     """Products with facets, one page of them. Without a catalogue: the problem `no_catalog` (409)."""
     begun = time.perf_counter()
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
-    query = SearchQuery(
+    query = replace(
+        _listed(body, request_id),
         text=body.query,
+        interpret=body.interpret,
+        rules=partial(state.search_rules.current.for_query, now=datetime.now(UTC)),
+    )
+    response, reply = await _answer(state, caller, body, query, begun)
+    if query.offset == 0 and reply.total_results > 0 and not body.preview:
+        _record_completed_query(state, request_id, caller, query.text)
+    return response
+
+
+@router.post("/browse", response_model_exclude_unset=True, responses=problem_responses(401, 403, 409, 503))
+async def browse(
+    body: BrowseRequest, state: State, request_id: RequestId, authorization: Authorization = None
+) -> SearchResponse:
+    """A part of the shop that nobody typed a query for, as `filters` cut it out: a department, a brand, everything."""
+    begun = time.perf_counter()
+    caller = state.gate.caller(authorization, body.session_id, body.user_id)
+    response, _ = await _answer(state, caller, body, _listed(body, request_id), begun)
+    return response
+
+
+def _listed(body: BrowseRequest, request_id: str) -> SearchQuery:
+    """What lists with and without a query have in common."""
+    return SearchQuery(
+        text="",
         limit=body.max_results,
         offset=body.offset,
         filters=(body.filters or Filters()).to_domain(),
         sort=body.sort,
         explain=body.explain,
-        interpret=body.interpret,
-        rules=partial(state.search_rules.current.for_query, now=datetime.now(UTC)),
         request_id=request_id,
         page_of=body.request_id,
     )
-    version = state.models.version
+
+
+async def _answer(
+    state: AppState, caller: Caller, body: BrowseRequest, query: SearchQuery, begun: float
+) -> tuple[SearchResponse, SearchReply]:
+    """Finds, logs and shapes one page; `begun` in seconds of `time.perf_counter()`."""
+    version, request_id = state.models.version, query.request_id or ""
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     reply = await state.product_search.search(query, await state.shoppers.find(caller) if may_know else None)
     known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
-    state.metrics.stages("search", reply.stage_ms)
-    _log_list(state, version, request_id, caller, query, reply)
-    if query.offset == 0 and reply.total_results > 0:
-        _record_completed_query(state, request_id, caller, query.text)
+    state.metrics.stages("search" if query.text else "browse", reply.stage_ms)
+    if not body.preview:
+        _log_list(state, version, request_id, caller, query, reply)
     said = {
+        "stage_ms": reply.stage_ms if query.explain else None,
         "corrected_query": reply.corrected_query,
         "relaxed": reply.relaxed,
         "understood": [UnderstoodBody(**asdict(part)) for part in reply.understood] or None,
         "redirect": reply.redirect,
         "did_you_mean": reply.did_you_mean,
     }
-    return SearchResponse(
-        products=cards_of_hits(reply.hits, known, explain=body.explain),
+    response = SearchResponse(
+        products=cards_of_hits(reply.hits, known, explain=query.explain),
         total_results=reply.total_results,
         personalized=reply.personalized,
         response_time_ms=(time.perf_counter() - begun) * 1_000,
@@ -73,6 +103,7 @@ async def search(
         facets=_facets(reply.facets),
         **{name: value for name, value in said.items() if value is not None},
     )
+    return response, reply
 
 
 def _record_completed_query(state: AppState, request_id: str, caller: Caller, text: str) -> None:
@@ -104,7 +135,7 @@ def _log_list(
     state.writer.log_list(
         ListLog(
             request_id=request_id,
-            kind="search",
+            kind="search" if query.text else "browse",
             session_id=caller.session_id,
             user_key=caller.user_key,
             query=query.text,

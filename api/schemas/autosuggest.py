@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from api.schemas.base import CategoryText, Count, Flag, PrefixText, RequestBody, ResponseBody, SessionIdText, UserIdText
+from api.schemas.base import (
+    PREVIEW,
+    CategoryText,
+    Count,
+    Flag,
+    PrefixText,
+    RequestBody,
+    ResponseBody,
+    SessionIdText,
+    UserIdText,
+)
 from api.schemas.products import ProductCard
 from core.domain import Source
 
@@ -18,6 +28,7 @@ class AutosuggestRequest(RequestBody):
     category: CategoryText | None = Field(default=None, description="only suggestions of this category")
     include_products: Count = Field(default=0, ge=0, le=6, description="product cards for the best suggestion")
     explain: Flag = False
+    preview: Flag = Field(default=False, description=PREVIEW)
 
 
 class SuggestionItem(ResponseBody):
@@ -47,3 +58,4 @@ class AutosuggestResponse(ResponseBody):
         default_factory=list, description="where the first suggestion may be looked for: `nintendo` in Video Games"
     )
     products: list[ProductCard] | None = None
+    stage_ms: Mapping[str, float] | None = Field(default=None, description="milliseconds per stage, with `explain`")

@@ -41,6 +41,9 @@ UtcTime = Annotated[datetime, BeforeValidator(_is_text), AfterValidator(_in_utc)
 """A time; without a zone it is UTC."""
 
 
+PREVIEW = "a second look, which no shopper is shown: it is not logged, and counts for nothing"
+
+
 class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,10 +1,12 @@
-"""POST /search."""
+"""POST /search and /browse."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from api.schemas.base import (
+    PREVIEW,
     CategoryText,
     Count,
     Finite,
@@ -62,8 +64,7 @@ def _several(value: str | list[str] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-class SearchRequest(RequestBody):
-    query: QueryText
+class BrowseRequest(RequestBody):
     user_id: UserIdText | None = None
     session_id: SessionIdText | None = Field(default=None, description="absent: a new session starts")
     max_results: Count = Field(default=20, ge=1, le=100)
@@ -73,6 +74,11 @@ class SearchRequest(RequestBody):
     sort: SortOrder = SortOrder.RELEVANCE
     request_id: RequestIdText | None = Field(default=None, description="of the first page; later pages keep its order")
     explain: Flag = False
+    preview: Flag = Field(default=False, description=PREVIEW)
+
+
+class SearchRequest(BrowseRequest):
+    query: QueryText
     interpret: Flag = Field(
         default=True, description="read prices, ratings, stock, brands, colours, … out of the query; false: words only"
     )
@@ -115,6 +121,7 @@ class SearchResponse(ResponseBody):
     session_id: str
     request_id: str
     facets: FacetsBody
+    stage_ms: Mapping[str, float] | None = Field(default=None, description="milliseconds per stage, with `explain`")
     corrected_query: str | None = None
     understood: list[UnderstoodBody] = Field(
         default_factory=list, description="what was read out of the query; absent where nothing was"

@@ -20,7 +20,7 @@ _RATING, _POPULARITY, _FRESHNESS, _MARGIN = 0.02, 0.02, 0.01, 0.01  # at most, e
 _SOLD_OUT = -0.1
 _PRIOR_RATINGS = 10.0
 _FRESH_SECONDS = 30 * 86_400.0  # after which half of the freshness is gone
-_MARGIN_ATTRIBUTE = "margin"
+MARGIN_ATTRIBUTE = "margin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Business:
 
 
 def _margin(columns: ProductColumns) -> Coded:
-    return columns.attributes.get(_MARGIN_ATTRIBUTE, Coded(np.full(len(columns), -1, np.int32), ()))
+    return columns.attributes.get(MARGIN_ATTRIBUTE, Coded(np.full(len(columns), -1, np.int32), ()))
 
 
 def _number(text: str) -> float | None:

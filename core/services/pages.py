@@ -3,12 +3,12 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import SearchQuery, SearchReply
+from core.domain import SearchHit, SearchQuery, SearchReply
 
 _ROWS_KEPT = 5_000_000  # of all lists together: 40 MB
 
@@ -22,6 +22,15 @@ class ShownOrder:
     rows: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
     reply: SearchReply
+
+    def page(self, query: SearchQuery) -> SearchReply:
+        """The reply with the part of the list that `query` asks for."""
+        part = slice(query.offset, query.offset + query.limit)
+        hits = tuple(
+            SearchHit(self.ids[int(row)], round(float(score), 6))
+            for row, score in zip(self.rows[part], self.scores[part], strict=True)
+        )
+        return replace(self.reply, hits=hits)
 
 
 class ShownOrders:

@@ -33,6 +33,7 @@ from core.ranking.candidates import Question, candidates, question, shortlist
 from core.ranking.features import FEATURES, features
 from core.ranking.item_facts import ItemFacts
 from core.retrieval.products import Matches, ProductIndex
+from core.services.browse import BrowseService
 from core.services.bundle import Bundle
 from core.services.exploration import PLACE as EXPLORED
 from core.services.exploration import explored
@@ -93,6 +94,7 @@ class SearchService:
             self._business = Business.of(products.columns)
             self._taste = ProductTaste(ItemFacts.of(products, bundle.category_names), bundle.reranker)
             self._recommender = RecommendService(bundle.current, self._taste, self._business)
+            self._browser = BrowseService(self._taste, self._business)
 
     def warm_up(self) -> None:
         """Runs some searches, a misspelt one and one with a limit among them, so that the first shoppers pay neither
@@ -120,15 +122,18 @@ class SearchService:
     def search(self, query: SearchQuery, shopper: Shopper | None = None) -> SearchReply:
         """The page `query.offset : query.offset + query.limit` of the result set, its total and its facets.
 
-        Sorted by relevance, it is ranked for the `shopper`, if there is one. A query without any word (emoji,
-        punctuation) finds nothing. Raises NoCatalogError where no catalogue is loaded.
+        Sorted by relevance, it is ranked for the `shopper`, if there is one. An empty text asks for everything
+        (`core.services.browse`); one without any word (emoji, punctuation) finds nothing. Raises NoCatalogError where
+        no catalogue is loaded.
         """
         index, encoder = self._bundle.current.index, self._bundle.encoder
         if index is None or encoder is None:
             raise NoCatalogError("this shop was set up from queries alone: there are no products to search")
+        if not query.text:
+            return self._browser.browse(index, query, shopper)
         asked = replace(query, offset=0, limit=0, request_id=None, page_of=None, rules=None)
         if query.page_of is not None and (shown := self._shown.find(query.page_of, asked)) is not None:
-            return _page(shown, query)
+            return shown.page(query)
         started = time.perf_counter()
         normal = normalize(query.text)
         rules = query.rules(normal) if query.rules else AppliedRules()
@@ -182,10 +187,10 @@ class SearchService:
             personalized=taste is not None,
             arm=taste.arm if taste is not None else "default",
         )
-        shown = ShownOrder(asked, index.ids, order, _scores_of(scores, order), reply)
+        shown = ShownOrder(asked, index.ids, order, scores.of(order), reply)
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
-        page = _page(shown, query)
+        page = shown.page(query)
         return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, lifted, query.explain))
 
     def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
@@ -268,26 +273,9 @@ def _kept(
     return masks, kept
 
 
-def _page(shown: ShownOrder, query: SearchQuery) -> SearchReply:
-    part = slice(query.offset, query.offset + query.limit)
-    hits = tuple(
-        SearchHit(shown.ids[int(row)], round(float(score), 6))
-        for row, score in zip(shown.rows[part], shown.scores[part], strict=True)
-    )
-    return replace(shown.reply, hits=hits)
-
-
 def _best(scores: Scores, kept: npt.NDArray[np.bool_]) -> int | None:
     """The row of the best of those that are `kept` `(R,)`, by relevance."""
     return int(scores.rows[np.argmax(np.where(kept, scores.relevance, -1))]) if kept.any() else None
-
-
-def _scores_of(scores: Scores, order: npt.NDArray[np.int32]) -> FloatArray:
-    """The total scores in that order; 0 for a pinned product that did not match."""
-    if not len(scores.rows):
-        return np.zeros(len(order), np.float32)
-    at = np.minimum(np.searchsorted(scores.rows, order), len(scores.rows) - 1)
-    return np.where(scores.rows[at] == order, scores.total[at], 0).astype(np.float32)
 
 
 def _detailed(

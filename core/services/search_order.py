@@ -44,6 +44,13 @@ class Scores:
         with_it = replace(self, taste=added)
         return replace(with_it, total=np.clip(with_it.raw, 0, 1).astype(np.float32))
 
+    def of(self, rows: IntArray) -> FloatArray:
+        """The total scores of `rows`, in any order; 0 for a pinned product that is not among these."""
+        if not len(self.rows):
+            return np.zeros(len(rows), np.float32)
+        at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        return np.where(self.rows[at] == rows, self.total[at], 0).astype(np.float32)
+
     def explained(self, at: int) -> dict[str, float]:
         parts = {"business": self.business, "preference": self.preference, "rule": self.rule, "taste": self.taste}
         return {name: round(float(values[at]), 6) for name, values in parts.items() if values[at]}

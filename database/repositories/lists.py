@@ -39,9 +39,9 @@ class ListLog:
     """One shown list. `items`: see `items_text`."""
 
     request_id: str
-    kind: Literal["suggest", "search", "recommend"]
+    kind: Literal["suggest", "search", "browse", "recommend"]
     session_id: str
-    query: str  # or the prefix
+    query: str  # or the prefix; empty where a part of the shop was browsed
     items: str
     artifact_version: str
     created_at: datetime

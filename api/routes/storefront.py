@@ -1,0 +1,39 @@
+"""What a storefront's pages begin with: GET /storefront, and one product's facts: GET /products/{product_id}."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.cards import products_by_id
+from api.dependencies import State
+from api.errors import ProblemError, problem_responses
+from api.schemas.catalog import ProductResponse
+from api.schemas.storefront import Department, StorefrontResponse
+from core.domain import SearchQuery
+from core.ranking.business import MARGIN_ATTRIBUTE
+
+router = APIRouter(tags=["storefront"])
+
+
+@router.get("/storefront", responses=problem_responses(503))
+async def storefront(state: State) -> StorefrontResponse:
+    """The shop's departments, whose pictures may be shown, and who may be tried as a shopper."""
+    departments = []
+    if state.models.has_catalog:
+        everything = await state.product_search.search(SearchQuery("", limit=0))
+        departments = [Department(category=one.value, product_count=one.count) for one in everything.facets.category]
+    return StorefrontResponse(departments=departments, image_hosts=list(state.settings.serving.image_hosts))
+
+
+@router.get("/products/{product_id:path}", responses=problem_responses(404, 503))
+async def product(
+    product_id: Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00]*$")], state: State
+) -> ProductResponse:
+    """What shoppers may know of a product: all that the catalogue says of it but the shop's margin."""
+    known = (await products_by_id(state.database, [product_id])).get(product_id)
+    if known is None:
+        raise ProblemError(404, "unknown_product", "The catalogue has no product with this id.")
+    facts = asdict(known)
+    facts["attributes"] = {name: value for name, value in known.attributes.items() if name != MARGIN_ATTRIBUTE}
+    return ProductResponse(**facts)
