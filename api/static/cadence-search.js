@@ -819,12 +819,12 @@ button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 }
 kbd { padding: 0 5px; margin-inline-start: 6px; border: 1px solid var(--_line); border-radius: 4px; font: inherit; }
 @container cadence (width >= 680px) {
-  .list:has(.cards) { display: grid; grid-template-columns: 1fr 38%; gap: 8px; }
+  .list:has(.cards) { display: grid; grid-template-columns: minmax(0, 62fr) minmax(0, 38fr); gap: 8px; }
   .words + .cards { margin: 0; padding: 0 0 0 8px; padding-inline: 8px 0; border-top: 0; border-inline-start: 1px solid var(--_line); }
   .suggestion-product .suggestion-title { white-space: normal; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 }
 @container cadence (width < 560px) {
-  .submit, .keys, .badge, .suggestion:not(.suggestion-scope) .suggestion-count span { display: none; }
+  .submit, .keys, .badge, .suggestion-count span { display: none; }
   .footer { justify-content: end; }
   .suggestion { min-height: 44px; }
   .suggestion-scope { min-height: 34px; }

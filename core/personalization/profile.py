@@ -69,6 +69,11 @@ class Profile:
     def __len__(self) -> int:
         return self.events
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether taste can be read from it: what was only shown says nothing."""
+        return len(self.products) > 0 or len(self.terms) > 0
+
     def fold(self, event: Engagement) -> None:
         """The event happened. In canonical order: ValueError for one that is earlier than the last."""
         at = seconds_of(event.occurred_at)

@@ -21,4 +21,4 @@ class Shopper:
     @property
     def is_known(self) -> bool:
         """Whether anything tells this shopper from others."""
-        return len(self.profile) > 0 or bool(self.cohorts)
+        return self.profile.says_anything or bool(self.cohorts)

@@ -1,38 +1,33 @@
-/** Facets as chips: one row per field, pressed chips are the filters in force. */
+/** Filters with their counts beside a list: what is pressed holds, and stays visible to be taken back. */
 
+import { price } from "/static/cadence-search.js";
 import { element } from "./dom.js";
-import { price, whole } from "./format.js";
+import { whole } from "./format.js";
 
-const SHOWN = 8; // chips of one field; the counts fall steeply after the first few
+const SHOWN = 8; // values of one field; the counts fall steeply after the first few
 
-/** No filter at all. `price` and `rating` are ranges `[low, high]`, where high may be null. */
-export function noFilters() {
-  return { category: [], brand: [], price: null, rating: null };
-}
-
-/** The filters in the form of the API. */
-export function asRequest(chosen) {
-  const filters = {};
-  if (chosen.category.length > 0) filters.category = chosen.category;
-  if (chosen.brand.length > 0) filters.brand = chosen.brand;
-  if (chosen.price) {
-    filters.price_min = chosen.price[0];
-    if (chosen.price[1] !== null) filters.price_max = chosen.price[1];
-  }
-  if (chosen.rating) filters.rating_min = chosen.rating[0];
-  return filters;
-}
-
-/** Draw the chips for `facets` into `box`; `onChange` gets the new filters. */
-export function drawFacets(box, facets, chosen, currency, onChange) {
+/**
+ * Draw the filters for `facets` into `box`; `onChange` gets the new ones. `department`: the category that is looked at
+ * already, which needs no filter.
+ */
+export function drawFacets(box, facets, chosen, { currency, department = "", onChange }) {
+  const lists = (field, found, label) => row(label, values(found, chosen[field], (next) => onChange({ ...chosen, [field]: next })));
+  const attribute = ([name, found]) => {
+    const change = (next) => onChange({ ...chosen, attributes: { ...chosen.attributes, [name]: next } });
+    return row(worded(name), values(found, chosen.attributes[name] ?? [], change));
+  };
+  const attributes = new Map(Object.entries(facets.attributes ?? {}));
+  for (const name of Object.keys(chosen.attributes)) if (!attributes.has(name)) attributes.set(name, []);
+  const prices = ranges("price", facets.price, chosen, onChange, (low, high) => priceLabel(low, high, currency));
   const rows = [
-    row("Category", values("category", facets.category, chosen, onChange)),
-    row("Brand", values("brand", facets.brand, chosen, onChange)),
-    row("Price", ranges("price", facets.price, chosen, onChange, (low, high) => priceLabel(low, high, currency))),
+    department ? null : lists("category", facets.category, "Category"),
+    lists("brand", facets.brand, "Brand"),
+    prices.length > 0 ? row("Price", [...prices, priceForm(chosen, onChange)]) : null,
     row("Rating", ranges("rating", facets.rating, chosen, onChange, (low) => `${low} ★ and up`)),
+    row("Stock", stock(facets.in_stock, chosen, onChange)),
+    ...Array.from(attributes, attribute),
   ];
   box.replaceChildren(...rows.filter(Boolean));
-  box.hidden = box.childElementCount === 0;
 }
 
 function row(label, chips) {
@@ -41,21 +36,27 @@ function row(label, chips) {
     "div",
     { class: "facet", role: "group", "aria-label": label },
     element("span", { class: "facet-name" }, label),
-    element("div", { class: "facet-chips" }, ...chips),
+    element("div", { class: "facet-values" }, ...chips),
   );
 }
 
-function values(field, found, chosen, onChange) {
+/** "screen_size" → "Screen size". */
+function worded(name) {
+  const words = name.replace(/[_\s]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function values(found, pressedValues, onChange) {
   const shown = (found ?? []).slice(0, SHOWN);
   // A chosen value stays visible even where the server no longer counts it: it must be possible to undo.
-  for (const value of chosen[field]) {
+  for (const value of pressedValues) {
     if (!shown.some((one) => one.value === value)) shown.unshift({ value, count: null });
   }
-  if (shown.length < 2 && chosen[field].length === 0) return [];
+  if (shown.length < 2 && pressedValues.length === 0) return [];
   return shown.map(({ value, count }) => {
-    const pressed = chosen[field].includes(value);
-    const next = pressed ? chosen[field].filter((one) => one !== value) : [...chosen[field], value];
-    return chip(value, count, pressed, () => onChange({ ...chosen, [field]: next }));
+    const pressed = pressedValues.includes(value);
+    const next = pressed ? pressedValues.filter((one) => one !== value) : [...pressedValues, value];
+    return chip(value, count, pressed, () => onChange(next));
   });
 }
 
@@ -72,12 +73,32 @@ function ranges(field, found, chosen, onChange, label) {
   });
 }
 
+function stock(count, chosen, onChange) {
+  if (!count && !chosen.inStock) return [];
+  return [chip("In stock", count, chosen.inStock, () => onChange({ ...chosen, inStock: !chosen.inStock }))];
+}
+
+/** Two bounds of one's own. */
+function priceForm(chosen, onChange) {
+  const bound = (label, value) =>
+    element("input", { class: "price-bound", type: "number", min: 0, step: "any", inputmode: "decimal", "aria-label": label, placeholder: label.split(" ")[0], value });
+  const least = bound("From price", chosen.price?.[0] || null);
+  const most = bound("To price", chosen.price?.[1] ?? null);
+  const apply = (event) => {
+    event.preventDefault();
+    const [low, high] = [least, most].map((input) => (input.value === "" ? null : Math.max(0, Number(input.value))));
+    if (low === null && high === null) onChange({ ...chosen, price: null });
+    else onChange({ ...chosen, price: high !== null && (low ?? 0) > high ? [high, low] : [low ?? 0, high] });
+  };
+  return element("form", { class: "price-form", onsubmit: apply }, least, element("span", { "aria-hidden": "true" }, "–"), most, element("button", { class: "button button-small", type: "submit" }, "Go"));
+}
+
 function chip(label, count, pressed, onclick) {
   return element(
     "button",
-    { class: "chip", type: "button", "aria-pressed": String(pressed), onclick },
-    label,
-    count === null ? null : element("span", { class: "chip-count" }, whole(count)),
+    { class: "facet-value", type: "button", "aria-pressed": String(pressed), onclick },
+    element("span", { class: "facet-label" }, label),
+    count === null || count === undefined ? null : element("span", { class: "facet-count" }, whole(count)),
   );
 }
 

@@ -1,14 +1,21 @@
-/** The product grid, its cards and its states. Functions here draw; main.js decides when. */
+/** Product cards, the grey ones that stand in for them, and messages in place of a list. */
 
+import { price } from "/static/cadence-search.js";
+import { ofProduct } from "./address.js";
 import { element, svgElement } from "./dom.js";
-import { price, whole } from "./format.js";
+import { whole } from "./format.js";
 import { picture } from "./picture.js";
+import { tellWhenSeen } from "./shop.js";
 
 const STAR = "m12 2.600 2.900 6 6.500.9-4.700 4.600 1.100 6.500L12 17.500l-5.800 3.100 1.100-6.500L2.600 9.500l6.500-.9z";
 
-/** One card. `onOpen` is called with a click or Enter on it. */
-export function card(product, onOpen) {
-  return element(
+/**
+ * One card of the list `requestId` at the 1-based `rank`. A click is told and leads to the product's page; the address
+ * is a true one, so that it opens in another tab as well.
+ */
+export function card(product, { rank, requestId, heading = "h2" }) {
+  const context = { item: product.product_id, rank, requestId };
+  const made = element(
     "li",
     { class: "card", "data-product-id": product.product_id },
     picture(product),
@@ -17,24 +24,28 @@ export function card(product, onOpen) {
       { class: "card-text" },
       product.brand ? element("p", { class: "card-brand" }, product.brand) : null,
       element(
-        "h2",
+        heading,
         { class: "card-title" },
-        // The button covers the whole card (styles.css), so that the card has one clear name and role.
-        element("button", { class: "card-open", type: "button", onclick: onOpen }, product.title),
+        // The link covers the whole card (cards.css), so that the card has one clear name and role.
+        element("a", { class: "card-open", href: ofProduct(product.product_id) }, product.title),
       ),
       stars(product),
       element("div", { class: "card-bottom" }, priceTag(product), stock(product)),
     ),
   );
+  made.querySelector("a").cadence = context; // main.js tells the click, and hands it on to the product's page
+  tellWhenSeen(made, context);
+  return made;
 }
 
-/** The price, or nothing where the shop gives none. */
+/** The price, or that the shop gives none. */
 export function priceTag(product) {
   if (!Number.isFinite(product.price)) return element("p", { class: "price price-unknown" }, "Price on request");
   return element("p", { class: "price" }, price(product.price, product.currency));
 }
 
-function stock(product) {
+/** That it is sold out, where it is. */
+export function stock(product) {
   return product.in_stock === false ? element("p", { class: "out-of-stock" }, "Out of stock") : null;
 }
 
@@ -59,22 +70,7 @@ export function stars(product) {
   );
 }
 
-/** What was taken out of the query, as chips: filters and likely prices. Removing one searches for all words again. */
-export function understoodChips(parts, onRemove) {
-  return parts
-    .filter((part) => part.applied === "filter" || isLikelyLimit(part))
-    .map((part) => {
-      const value = part.kind === "rating" ? `${part.value} ★` : part.value;
-      const label = `Understood “${part.text}” as ${value}. Remove`;
-      return element("button", { class: "chip", type: "button", "aria-label": label, onclick: onRemove }, `${value} ✕`);
-    });
-}
-
-function isLikelyLimit(part) {
-  return part.applied === "preference" && (part.kind === "price" || part.kind === "rating") && /\d/.test(part.text);
-}
-
-/** Grey cards while the first page is on its way. */
+/** Grey cards while products are on their way. */
 export function skeletons(count) {
   return Array.from({ length: count }, () =>
     element(
@@ -86,14 +82,14 @@ export function skeletons(count) {
   );
 }
 
-/** A message in place of products: nothing found, no catalogue, server down. */
+/** Fill `box` with a message in place of products: nothing found, no catalogue, server down. */
 export function message(box, { heading, text, action = null }) {
   const button = action ? element("button", { class: "button", type: "button", onclick: action.run }, action.label) : null;
   box.replaceChildren(element("h2", {}, heading), element("p", {}, text), ...(button ? [button] : []));
   box.hidden = false;
 }
 
-/** What to say about an error of `api.js`. */
+/** What to say about a `CadenceError`. */
 export function explained(error, retry) {
   const again = { label: "Try again", run: retry };
   if (error.code === "no_catalog") {
@@ -104,6 +100,9 @@ export function explained(error, retry) {
   }
   if (error.code === "unreachable") {
     return { heading: "The shop cannot be reached", text: "Is the server running? Your search is kept.", action: again };
+  }
+  if (error.code === "unknown_product") {
+    return { heading: "This product is gone", text: "The shop does not sell it any more. Search for another one." };
   }
   if (error.status === 422) {
     return { heading: "This search cannot be answered", text: error.detail || error.title };
