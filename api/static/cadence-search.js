@@ -455,8 +455,11 @@ export class CadenceSearch extends HTMLElement {
   }
 
   #onKey(event) {
-    // While a word is being composed, its keys belong to the input method.
-    if (event.isComposing || this.#composing || event.keyCode === 229) return;
+    // While a word is being composed, its keys belong to the input method; Safari lets its Enter submit the form.
+    if (event.isComposing || this.#composing || event.keyCode === 229) {
+      if (event.key === "Enter") event.preventDefault();
+      return;
+    }
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;
@@ -539,6 +542,8 @@ export class CadenceSearch extends HTMLElement {
     const some = this.#options.length > 0;
     popup.hidden = !some;
     input.setAttribute("aria-expanded", String(some));
+    const below = innerHeight - this.getBoundingClientRect().bottom - 16; // it ends where the screen does
+    popup.style.maxHeight = `${Math.min(640, Math.max(220, below))}px`;
     const ms = answer.response_time_ms;
     const took = ms < 1 ? "<1 ms" : `${Math.round(ms)} ms`;
     timing.textContent = answer.personalized ? `${this.labels.personalized} · ${took}` : took;
@@ -783,7 +788,7 @@ button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .submit { height: 38px; margin: 4px; padding: 0 20px; background: var(--_accent); color: var(--_on-accent); font-weight: 600; }
 .popup {
   position: absolute; inset: calc(100% + 8px) 0 auto; z-index: var(--cadence-z-index, 25);
-  display: flex; flex-direction: column; max-height: min(100dvh - 92px, 640px); overflow: hidden;
+  display: flex; flex-direction: column; overflow: hidden;
   background: var(--_surface); border: 1px solid var(--_line); border-radius: 14px;
   box-shadow: 0 12px 40px light-dark(rgb(30 28 20 / 16%), rgb(0 0 0 / 55%)); text-align: start;
 }

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.conftest import in_ci
@@ -54,6 +56,26 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def npm_modules() -> Path:
+    """The folder of what package.json names, installed once as its lock file says."""
+    folder = Path(__file__).parent / "npm"
+    npm, installed, lock = shutil.which("npm"), folder / "node_modules", folder / "package-lock.json"
+    if npm is None:
+        message = "there is no npm: `apt-get install npm`"
+        if in_ci():
+            pytest.fail(message)
+        pytest.skip(message)
+    with FileLock(folder / "node_modules.lock"):
+        stamp = installed / ".package-lock.json"  # npm writes it last
+        if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+            command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            stamp.touch()
+    return installed
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The storefront as a shopper sees it: where things are on the page, and what the service has stored of it."""
 
 import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from playwright.sync_api import Locator, Page, Response, expect
@@ -59,3 +61,12 @@ def events(server: Server, action: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(server.home / "cadence.sqlite3")) as database:
         database.row_factory = sqlite3.Row
         return [dict(row) for row in database.execute("SELECT * FROM events WHERE action = ? ORDER BY rowid", [action])]
+
+
+def awaited_events(server: Server, action: str) -> list[dict[str, Any]]:
+    """As `events`, once there is one: of a page that is gone, no browser says when its last request was answered."""
+    deadline = time.monotonic() + 20
+    while not (found := events(server, action)) and time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            server.process.wait(timeout=0.05)
+    return found

@@ -1,0 +1,249 @@
+"""When things go wrong under a shopper's hands: answers out of order, a slow server, one that dies and comes back,
+fast fingers, an input method, two tabs."""
+
+import json
+
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
+
+from tests.e2e.server import Server, running
+from tests.e2e.storefront import (
+    COMPLETED,
+    PREFIX,
+    cards,
+    events,
+    open_page,
+    search_box,
+    search_for,
+    suggestions,
+    told,
+    type_prefix,
+)
+
+
+def prefix_of(request: Request) -> str:
+    return str(json.loads(request.post_data or "{}").get("query_prefix", ""))
+
+
+def test_a_late_answer_does_not_change_the_list_under_the_arrows(page: Page, server: Server) -> None:
+    open_page(page, server)
+
+    def hold_the_last(route: Route) -> None:
+        if "protein po" not in (route.request.post_data or ""):
+            route.continue_()
+
+    page.route("**/autosuggest", hold_the_last)
+    first = type_prefix(page, PREFIX)
+    with page.expect_request(lambda request: "protein po" in (request.post_data or "")):
+        search_box(page).press("o")
+    with page.expect_event("requestfailed"):  # given up
+        search_box(page).press("ArrowDown")
+    expect(first).to_have_attribute("aria-selected", "true")
+
+
+def test_answers_out_of_order_never_overwrite_a_newer_list(page: Page, server: Server) -> None:
+    """The answer for `coffee` is there, and withheld until the one for `protein` is on screen."""
+    open_page(page, server)
+    # A browser may drop an aborted request; one that ignores the abort and answers late is worse, so this one does.
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            window.late = [];
+            window.fetch = (path, options = {}) => {
+                const { signal, ...rest } = options;
+                const answer = real(path, rest);
+                if (!String(options.body).includes('"query_prefix":"coffee"')) return answer;
+                return new Promise((resolve) => window.late.push(() => resolve(answer)));
+            };
+        }"""
+    )
+    search_box(page).fill("coffee")
+    page.wait_for_function("window.late.length === 1")
+    search_box(page).fill("protein")
+    typed = suggestions(page).first.locator(".typed")
+    expect(typed).to_have_text("protein")
+    page.evaluate("window.late[0]()")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(typed).to_have_text("protein")
+    assert page.evaluate("document.querySelector('cadence-search').value") == "protein"
+
+
+def test_a_slow_server_leaves_the_page_alive(page: Page, server: Server) -> None:
+    page.route("**/autosuggest", lambda route: None)  # never answered
+    open_page(page, server)
+    with page.expect_request(lambda request: prefix_of(request) == PREFIX):
+        search_box(page).press_sequentially(PREFIX)
+    expect(page.locator("#suggestions")).to_be_hidden()
+    search_box(page).press("Enter")  # nobody waits for suggestions
+    expect(page.locator("#results-title")).to_have_text(f"“{PREFIX}”")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    page.unroute("**/autosuggest")
+    type_prefix(page, "coffee")
+
+
+def test_a_slow_list_shows_its_place_and_a_new_search_overtakes_it(page: Page, server: Server) -> None:
+    held: list[Route] = []
+
+    def hold_coffee(route: Route) -> None:
+        if "coffee" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/search", hold_coffee)
+    open_page(page, server)
+    search_box(page).fill("coffee mug")
+    search_box(page).press("Enter")
+    expect(page.locator(".card.skeleton").first).to_be_visible()
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    search_for(page, COMPLETED)
+    expect(cards(page).first).to_be_visible()
+    assert held
+    expect(page.locator("#results-title")).to_have_text(f"“{COMPLETED}”")
+
+
+def test_a_dead_server_is_said_and_the_search_goes_on_after_it_returns(
+    page: Page, mortal_server: Server, complaints: list[str]
+) -> None:
+    open_page(page, mortal_server)
+    search_for(page, COMPLETED)
+    expect(cards(page).first).to_be_visible()
+    mortal_server.kill()
+    search_box(page).fill("coffee mug")
+    search_box(page).press("Enter")
+    expect(page.get_by_role("heading", name="The shop cannot be reached")).to_be_visible()
+    expect(cards(page)).to_have_count(0)
+    expect(search_box(page)).to_have_value("coffee mug")
+    with running(mortal_server.home, port=mortal_server.port):
+        page.get_by_role("button", name="Try again").click()
+        expect(cards(page).first).to_be_visible()
+        expect(page.locator("#message")).to_be_hidden()
+        expect(type_prefix(page, PREFIX)).to_be_visible()
+    assert complaints
+    assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_what_was_done_while_the_server_was_away_is_told_when_it_is_back(
+    page: Page, mortal_server: Server, complaints: list[str]
+) -> None:
+    open_page(page, mortal_server)
+    search_for(page, COMPLETED)
+    cards(page).first.click()
+    add = page.get_by_role("button", name="Add to cart")
+    expect(add).to_be_visible()
+    mortal_server.kill()
+    with page.expect_event("requestfailed", lambda request: "engagement" in request.url):
+        add.click()
+    expect(page.get_by_role("link", name="Cart, 1 inside")).to_be_visible()  # the cart is the shopper's own
+    with running(mortal_server.home, port=mortal_server.port):
+        with page.expect_response(told("add_to_cart")):
+            page.reload()  # the event waited in the storage of the page before
+        assert len(events(mortal_server, "add_to_cart")) == 1
+    complaints.clear()
+
+
+def test_a_session_that_the_server_forgot_is_replaced(page: Page, server: Server, complaints: list[str]) -> None:
+    open_page(page, server)
+    type_prefix(page, PREFIX)
+    page.evaluate(
+        """() => {
+            const name = Object.keys(localStorage).find((key) => key.startsWith("cadence-session"));
+            localStorage.setItem(name, JSON.stringify({ session_id: "s", user_id: "u", session_token: "x" }));
+        }"""
+    )
+    page.reload()
+    expect(type_prefix(page, "coffee").locator(".typed")).to_have_text("coffee")
+    assert all("401" in complaint for complaint in complaints)
+    complaints.clear()
+
+
+def test_two_hundred_fast_keystrokes_ask_seldom_and_end_in_the_last_list(page: Page, server: Server) -> None:
+    open_page(page, server)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(prefix_of(request)) if "/autosuggest" in request.url else None)
+    keys = ("coffee" + "\b" * 6) * 16 + "coffee m"
+    assert len(keys) == 200
+    search_box(page).focus()
+    page.evaluate("window.pressed = performance.now()")
+    for key in keys:
+        page.keyboard.press("Backspace" if key == "\b" else key)
+    took_ms = page.evaluate("performance.now() - window.pressed")
+    expect(suggestions(page).first.locator(".typed")).to_have_text("coffee m")
+    expect(search_box(page)).to_have_value("coffee m")
+    assert asked[-1] == "coffee m"
+    # Once for the focus and at once for the first key, then every 60 ms at most.
+    assert len(asked) <= 3 + took_ms / 60, f"{len(asked)} requests in {took_ms:.0f} ms"
+
+
+def test_the_first_keystroke_is_asked_at_once(page: Page, server: Server) -> None:
+    open_page(page, server)
+    search_box(page).focus()
+    expect(suggestions(page).first).to_be_visible()
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            const input = document.querySelector("cadence-search").shadowRoot.querySelector("input");
+            input.addEventListener("keydown", () => (window.pressed = performance.now()), { once: true });
+            window.fetch = (path, options) => {
+                if (String(path).includes("/autosuggest")) window.waited ??= performance.now() - window.pressed;
+                return real(path, options);
+            };
+        }"""
+    )
+    search_box(page).press("c")
+    expect(suggestions(page).first.locator(".typed")).to_have_text("c")
+    assert page.evaluate("window.waited") < 60
+
+
+def test_a_word_that_is_being_composed_is_left_alone(page: Page, server: Server) -> None:
+    """As an input method works: its keys choose among its own words, and nothing is asked before one is chosen."""
+    open_page(page, server)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(prefix_of(request)) if "/autosuggest" in request.url else None)
+    search_box(page).focus()
+    expect(suggestions(page).first).to_be_visible()
+    asked.clear()
+    devtools = page.context.new_cdp_session(page)
+
+    def compose(text: str) -> None:
+        devtools.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+
+    for text in ("c", "co", "cof"):
+        compose(text)
+    expect(search_box(page)).to_have_value("cof")
+    page.keyboard.press("Enter")  # takes the input method's word, and submits nothing
+    assert asked == [] and "q=" not in page.url
+    devtools.send("Input.insertText", {"text": "coffee"})
+    expect(suggestions(page).first.locator(".typed")).to_have_text("coffee")
+    assert asked == ["coffee"]
+
+
+def test_pasted_text_is_asked_for_at_once(page: Page, server: Server) -> None:
+    open_page(page, server)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('  coffee mug\\n')")
+    search_box(page).focus()
+    page.keyboard.press("Control+V")
+    expect(suggestions(page).first.locator(".suggestion-text")).to_contain_text("coffee mug")
+    search_box(page).press("Enter")
+    expect(page.locator("#results-title")).to_have_text("“coffee mug”")
+
+
+def test_two_tabs_are_one_shopper(page: Page, context: BrowserContext, server: Server) -> None:
+    open_page(page, server)
+    search_for(page, "baby monitor")
+    cards(page).first.click()
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("link", name="Cart, 1 inside")).to_be_visible()
+    other = context.new_page()
+    open_page(other, server)
+    expect(other.get_by_role("link", name="Cart, 1 inside")).to_be_visible()
+    search_box(other).click()
+    recent = other.get_by_role("group", name="Recent searches")
+    expect(recent.locator(".suggestion-text")).to_have_text("baby monitor")
+    other.get_by_role("link", name="Cart, 1 inside").click()
+    other.get_by_role("button", name="One less").click()
+    expect(page.get_by_role("link", name="Cart, empty")).to_be_visible()  # in the first tab, too
+    session = "document.querySelector('cadence-search').client.session()"
+    assert page.evaluate(session) == other.evaluate(session)
+    other.close()
