@@ -40,7 +40,7 @@ def main() -> int:
     prefixes = sorted({query[: generator.randint(1, len(query))] for query in queries})
     generator.shuffle(prefixes)
     with tempfile.TemporaryDirectory() as folder:
-        home = _copy(options.home, Path(folder))
+        home = copy_home(options.home, Path(folder))
         started = time.perf_counter()
         server = start(home, ALLOW_UNSIGNED_USERS="true", LOG_LEVEL="WARNING")
         try:
@@ -54,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def _copy(home: Path, folder: Path) -> Path:
+def copy_home(home: Path, folder: Path) -> Path:
     """A home with the same artifacts and a copy of the database, so that measuring leaves no events behind."""
     copied = folder / "home"
     copied.mkdir()

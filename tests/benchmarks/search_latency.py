@@ -26,7 +26,7 @@ from config.progress import Steps
 from core.importing.catalog import products, read_catalog
 from core.importing.queries import query_rows, read_queries
 from core.text.normalize import normalize
-from tests.benchmarks.latency import _copy as copied
+from tests.benchmarks.latency import copy_home as copied
 from tests.benchmarks.search_engines import Milli, Tantivy
 from tests.benchmarks.search_peers import text_of
 from tests.e2e.server import ADMIN_KEY, Server, running
