@@ -134,12 +134,6 @@ export class CadenceClient {
   flush(): Promise<boolean>;
 }
 
-/** The suggestions as a source for `getSources` of `@algolia/autocomplete-js`; its type is `AutocompleteSource`. */
-export function autocompleteSource(
-  client: CadenceClient,
-  options?: { onSearch?: (query: string) => void; more?: Record<string, unknown> },
-): any;
-
 export function cut(text: string, ranges: readonly (readonly [number, number])[]): { text: string; typed: boolean }[];
 export function price(amount: number, currency: string | null, locale?: string): string;
 
@@ -174,8 +168,6 @@ export class CadenceSearch extends HTMLElement {
   close(): void;
   /** Forget cached answers. */
   forget(): void;
-  /** Ask again for what stands in the box, if the list is open. */
-  refresh(): void;
 }
 
 export type Selected =

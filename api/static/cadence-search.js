@@ -7,9 +7,8 @@
  * One module without dependencies and without a build, so that a shop can copy it: longer than our others for that
  * reason. Types and every attribute, event, part and custom property: cadence-search.d.ts. In the order of the file:
  *
- *     CadenceClient      session, requests, events in batches that survive the page
- *     autocompleteSource the same suggestions as a source of @algolia/autocomplete-js
- *     CadenceSearch      the element: a WAI-ARIA 1.2 editable combobox with list autocomplete
+ *     CadenceClient   session, requests, events in batches that survive the page
+ *     CadenceSearch   the element: a WAI-ARIA 1.2 editable combobox with list autocomplete
  *
  * Focus stays in the input and `aria-activedescendant` names the active option. The first keystroke is asked at once,
  * further ones at most every 60 ms; the request before is aborted, and an answer with an old number is dropped. What a
@@ -203,31 +202,6 @@ function randomId() {
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-/**
- * The suggestions as a source of `@algolia/autocomplete-js`: `getSources: () => [autocompleteSource(client)]`.
- *
- * `onSearch(query)` is called for a chosen suggestion; `more` are other fields of the request, such as `category`.
- */
-export function autocompleteSource(client, { onSearch = () => {}, more = {} } = {}) {
-  return {
-    sourceId: "cadence",
-    async getItems({ query }) {
-      const answer = await client.autosuggest(query, more);
-      return answer.items.map((item, at) => ({ ...item, rank: at + 1, requestId: answer.request_id, prefix: query }));
-    },
-    getItemInputValue: ({ item }) => item.text,
-    onSelect({ item }) {
-      const { text: query, rank, requestId, prefix } = item;
-      client.track("suggestion_click", { query, rank, requestId, data: { prefix } });
-      onSearch(query);
-    },
-    templates: {
-      item: ({ item, html }) =>
-        html`<span>${cut(item.text, item.highlights).map((part) => (part.typed ? part.text : html`<b>${part.text}</b>`))}</span>`,
-    },
-  };
 }
 
 /**
@@ -525,12 +499,6 @@ export class CadenceSearch extends HTMLElement {
   /** Forget cached answers: after a search or a click the server knows more. */
   forget() {
     this.#cache.clear();
-  }
-
-  /** Ask again for what stands in the box, if the list is open. */
-  refresh() {
-    this.forget();
-    if (this.isOpen) this.#ask();
   }
 
   #show(prefix, answer, step) {

@@ -38,10 +38,9 @@ _LISTEN = """() => {
     });
     const box = document.querySelector("cadence-search");
     const input = box.shadowRoot.querySelector("input");
-    let pressed = null;
-    input.addEventListener("keydown", (event) => (pressed = { at: event.timeStamp, shown: false }));
+    input.addEventListener("keydown", (event) => (window.pressed = { at: event.timeStamp, shown: false }));
     box.addEventListener("cadence:suggest", ({ detail }) => {
-        const key = pressed;
+        const key = window.pressed;
         if (!key || key.shown || detail.prefix !== box.value || detail.answer.items.length === 0) return;
         key.shown = true;
         painted((now) => window.took.push(now - key.at));
@@ -111,6 +110,7 @@ def _type(
 
 
 def _type_into(page: Page, selector: str, text: str, interval_ms: float) -> None:
+    page.evaluate("window.pressed = null")  # a list for nothing is no answer to a key
     page.locator(selector).fill("")
     for character in text:
         page.keyboard.press("Space" if character == " " else character)

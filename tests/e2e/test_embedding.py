@@ -186,7 +186,8 @@ def test_the_adapter_serves_autocomplete_js(page: Page, service: Server, site: O
         <div id="autocomplete"></div><output id="said"></output>
         <script src="/autocomplete.js"></script>
         <script type="module">
-          import {{ CadenceClient, autocompleteSource }} from "{service.url}/static/cadence-search.js";
+          import {{ CadenceClient }} from "{service.url}/static/cadence-search.js";
+          import {{ autocompleteSource }} from "{service.url}/static/cadence-autocomplete.js";
           const client = new CadenceClient();
           const onSearch = (query) => (document.getElementById("said").textContent = query);
           const {{ autocomplete }} = window["@algolia/autocomplete-js"];

@@ -1,5 +1,6 @@
 // What a shop's engineer writes; `tsc --strict` must agree (test_embedding.py).
-import { CadenceClient, CadenceSearch, autocompleteSource, cut } from "../../../api/static/cadence-search.js";
+import { autocompleteSource } from "../../../api/static/cadence-autocomplete.js";
+import { CadenceClient, CadenceSearch, cut } from "../../../api/static/cadence-search.js";
 
 const box: CadenceSearch = document.querySelector("cadence-search")!;
 box.labels = { placeholder: "Suchen", counted: (count) => `${count} Artikel` };
