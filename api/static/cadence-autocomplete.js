@@ -22,7 +22,9 @@ export function autocompleteSource(client, { onSearch = () => {}, more = {} } = 
     },
     templates: {
       item: ({ item, html }) =>
-        html`<span>${cut(item.text, item.highlights).map((part) => (part.typed ? part.text : html`<b>${part.text}</b>`))}</span>`,
+        html`<span
+          >${cut(item.text, item.highlights).map((part) => (part.typed ? part.text : html`<b>${part.text}</b>`))}</span
+        >`,
     },
   };
 }

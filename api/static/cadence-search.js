@@ -243,7 +243,11 @@ const LABELS = {
   personalized: "ranked for you",
   counted: (count) => `${count.toLocaleString()} ${count === 1 ? "product" : "products"}`,
   available: (count) => (count ? `${count} ${count === 1 ? "suggestion" : "suggestions"} available` : "No suggestions"),
-  keys: [["↑↓", "choose"], ["Enter", "search"], ["Esc", "close"]],
+  keys: [
+    ["↑↓", "choose"],
+    ["Enter", "search"],
+    ["Esc", "close"],
+  ],
 };
 const SOURCES = {
   history: ["popular", "Shoppers completed this search before"],
@@ -546,7 +550,7 @@ export class CadenceSearch extends HTMLElement {
       const group = groups.get(heading) ?? [];
       groups.set(heading, group);
       group.push(add(this.#suggestion(item), item.text, () => this.#chooseText("suggestion", item.text, at + 1)));
-      const scopes = at === 0 ? answer.scopes ?? [] : [];
+      const scopes = at === 0 ? (answer.scopes ?? []) : [];
       const chips = scopes.map((scope) => {
         const choose = () => this.#chooseText("scope", item.text, at + 1, scope.category);
         return add(this.#scope(item, scope), item.text, choose);

@@ -7,7 +7,8 @@ import { whole } from "./format.js";
 import { picture } from "./picture.js";
 import { tellWhenSeen } from "./shop.js";
 
-const STAR = "m12 2.600 2.900 6 6.500.9-4.700 4.600 1.100 6.500L12 17.500l-5.800 3.100 1.100-6.500L2.600 9.500l6.500-.9z";
+const STAR =
+  "m12 2.600 2.900 6 6.500.9-4.700 4.600 1.100 6.500L12 17.500l-5.800 3.100 1.100-6.500L2.600 9.500l6.500-.9z";
 
 /**
  * One card of the list `requestId` at the 1-based `rank`. A click is told and leads to the product's page; the address
@@ -84,7 +85,9 @@ export function skeletons(count) {
 
 /** Fill `box` with a message in place of products: nothing found, no catalogue, server down. */
 export function message(box, { heading, text, action = null }) {
-  const button = action ? element("button", { class: "button", type: "button", onclick: action.run }, action.label) : null;
+  const button = action
+    ? element("button", { class: "button", type: "button", onclick: action.run }, action.label)
+    : null;
   box.replaceChildren(element("h2", {}, heading), element("p", {}, text), ...(button ? [button] : []));
   box.hidden = false;
 }
@@ -99,7 +102,11 @@ export function explained(error, retry) {
     };
   }
   if (error.code === "unreachable") {
-    return { heading: "The shop cannot be reached", text: "Is the server running? Your search is kept.", action: again };
+    return {
+      heading: "The shop cannot be reached",
+      text: "Is the server running? Your search is kept.",
+      action: again,
+    };
   }
   if (error.code === "unknown_product") {
     return { heading: "This product is gone", text: "The shop does not sell it any more. Search for another one." };

@@ -24,7 +24,12 @@ export async function cartView(main, _address, view) {
       { class: "cart", "aria-labelledby": "cart-title" },
       element("h1", { id: "cart-title" }, "Your cart"),
       element("ul", { class: "cart-lines" }, ...kept.map((line) => cartLine(line, change))),
-      element("div", { class: "cart-end" }, sum(kept), element("a", { class: "button button-main", href: "/?view=checkout" }, "Checkout")),
+      element(
+        "div",
+        { class: "cart-end" },
+        sum(kept),
+        element("a", { class: "button button-main", href: "/?view=checkout" }, "Checkout"),
+      ),
     ),
   );
 }
@@ -32,26 +37,59 @@ export async function cartView(main, _address, view) {
 function cartLine({ product, count }, change) {
   const id = product.product_id;
   const button = (label, text, next) =>
-    element("button", { class: "button button-round", type: "button", "aria-label": `${label}: ${product.title}`, onclick: () => change(id, next) }, text);
+    element(
+      "button",
+      {
+        class: "button button-round",
+        type: "button",
+        "aria-label": `${label}: ${product.title}`,
+        onclick: () => change(id, next),
+      },
+      text,
+    );
   return element(
     "li",
     { class: "cart-line" },
     picture(product),
-    element("div", { class: "cart-words" }, element("a", { href: ofProduct(id) }, product.title), element("p", {}, product.brand ?? "")),
-    element("div", { class: "cart-count" }, button("One less", "−", count - 1), element("span", {}, String(count)), button("One more", "+", count + 1)),
-    element("p", { class: "cart-price" }, Number.isFinite(product.price) ? price(product.price * count, product.currency) : "on request"),
+    element(
+      "div",
+      { class: "cart-words" },
+      element("a", { href: ofProduct(id) }, product.title),
+      element("p", {}, product.brand ?? ""),
+    ),
+    element(
+      "div",
+      { class: "cart-count" },
+      button("One less", "−", count - 1),
+      element("span", {}, String(count)),
+      button("One more", "+", count + 1),
+    ),
+    element(
+      "p",
+      { class: "cart-price" },
+      Number.isFinite(product.price) ? price(product.price * count, product.currency) : "on request",
+    ),
   );
 }
 
 function sum(kept) {
   const pieces = kept.reduce((all, { count }) => all + count, 0);
   const sums = cart.totals(kept).map(([currency, amount]) => price(Math.round(amount * 100) / 100, currency));
-  return element("p", { class: "cart-sum" }, `${counted(pieces, "piece")} · `, element("strong", {}, sums.join(" + ") || "price on request"));
+  return element(
+    "p",
+    { class: "cart-sum" },
+    `${counted(pieces, "piece")} · `,
+    element("strong", {}, sums.join(" + ") || "price on request"),
+  );
 }
 
 function empty(main, { go }) {
   const box = element("div", { class: "message" });
-  message(box, { heading: "Your cart is empty", text: "What you put in stays here, on this device.", action: { label: "Look around", run: () => go("/") } });
+  message(box, {
+    heading: "Your cart is empty",
+    text: "What you put in stays here, on this device.",
+    action: { label: "Look around", run: () => go("/") },
+  });
   main.replaceChildren(box);
 }
 
@@ -59,7 +97,13 @@ function empty(main, { go }) {
 export async function checkoutView(main, _address, { go }) {
   const kept = await cart.lines();
   if (kept.length === 0) return empty(main, { go });
-  const field = (label, value) => element("label", { class: "field" }, element("span", {}, label), element("input", { type: "text", value, autocomplete: "off", required: true }));
+  const field = (label, value) =>
+    element(
+      "label",
+      { class: "field" },
+      element("span", {}, label),
+      element("input", { type: "text", value, autocomplete: "off", required: true }),
+    );
   const pay = async (event) => {
     event.preventDefault();
     await cart.buy();
@@ -71,7 +115,15 @@ export async function checkoutView(main, _address, { go }) {
       { class: "checkout", "aria-labelledby": "checkout-title" },
       element("h1", { id: "checkout-title" }, "Checkout"),
       element("p", {}, "This is a demo: the money is not real, and what stands here stays on this page."),
-      element("form", { class: "checkout-form", onsubmit: pay }, field("Name", "A. Shopper"), field("Address", "1 Example Street"), field("Card", "Fake money, always accepted"), sum(kept), element("button", { class: "button button-main", type: "submit" }, "Buy now")),
+      element(
+        "form",
+        { class: "checkout-form", onsubmit: pay },
+        field("Name", "A. Shopper"),
+        field("Address", "1 Example Street"),
+        field("Card", "Fake money, always accepted"),
+        sum(kept),
+        element("button", { class: "button button-main", type: "submit" }, "Buy now"),
+      ),
     ),
   );
 }
@@ -79,6 +131,10 @@ export async function checkoutView(main, _address, { go }) {
 /** Fill `main` with the receipt. */
 export function thanksView(main, _address, { go }) {
   const box = element("div", { class: "message" });
-  message(box, { heading: "Thank you", text: "Your next suggestions know what you bought.", action: { label: "Go on shopping", run: () => go("/") } });
+  message(box, {
+    heading: "Thank you",
+    text: "Your next suggestions know what you bought.",
+    action: { label: "Go on shopping", run: () => go("/") },
+  });
   main.replaceChildren(box);
 }

@@ -50,7 +50,9 @@ async function draw() {
   const { body } = drawer;
   const number = ++sequence;
   if (last === null) {
-    body.replaceChildren(element("p", {}, "Type something, or look into a department: what is shown is explained here."));
+    body.replaceChildren(
+      element("p", {}, "Type something, or look into a department: what is shown is explained here."),
+    );
     return;
   }
   const { path, title, body: asked } = last;
@@ -71,7 +73,12 @@ async function draw() {
 /** Suggestions and products alike: `[{name, score, explain}]`. */
 function lines(answer) {
   const list = answer.items ?? answer.products;
-  return list.map((line) => ({ name: line.text ?? line.title, id: line.text ?? line.product_id, score: line.score, explain: line.explain ?? {} }));
+  return list.map((line) => ({
+    name: line.text ?? line.title,
+    id: line.text ?? line.product_id,
+    score: line.score,
+    explain: line.explain ?? {},
+  }));
 }
 
 function explained(title, mine, everybodys, answer) {
@@ -83,9 +90,19 @@ function explained(title, mine, everybodys, answer) {
   return [
     element("p", { class: "explain-what" }, title ? `“${title}”` : "The empty box"),
     element("p", {}, said),
-    element("ol", { class: "explain-lines" }, ...mine.map((line, at) => explainedLine(line, at + 1, before.get(line.id)))),
+    element(
+      "ol",
+      { class: "explain-lines" },
+      ...mine.map((line, at) => explainedLine(line, at + 1, before.get(line.id))),
+    ),
     stages(answer),
-    element("dl", { class: "explain-legend" }, ...Object.entries(COMPONENTS).map(([name, words]) => element("div", {}, element("dt", { class: `swatch swatch-${name}` }), element("dd", {}, words)))),
+    element(
+      "dl",
+      { class: "explain-legend" },
+      ...Object.entries(COMPONENTS).map(([name, words]) =>
+        element("div", {}, element("dt", { class: `swatch swatch-${name}` }), element("dd", {}, words)),
+      ),
+    ),
   ];
 }
 
@@ -94,7 +111,13 @@ function explainedLine({ name, explain }, rank, before) {
   return element(
     "li",
     { class: "explain-line" },
-    element("div", { class: "explain-name" }, element("span", { class: "explain-rank" }, String(rank)), element("span", { class: "explain-title" }, name), shift(rank, before)),
+    element(
+      "div",
+      { class: "explain-name" },
+      element("span", { class: "explain-rank" }, String(rank)),
+      element("span", { class: "explain-title" }, name),
+      shift(rank, before),
+    ),
     parts.length > 0 ? bar(explain, parts) : null,
     element("p", { class: "explain-sum" }, sum(explain)),
   );
@@ -104,7 +127,12 @@ function shift(rank, before) {
   if (before === undefined) return element("span", { class: "shift shift-up" }, "new");
   if (before === rank) return element("span", { class: "shift" }, "as for all");
   const up = before > rank;
-  return element("span", { class: `shift ${up ? "shift-up" : "shift-down"}` }, `${up ? "▲" : "▼"} ${Math.abs(before - rank)}`, element("span", { class: "visually-hidden" }, ` from place ${before}`));
+  return element(
+    "span",
+    { class: `shift ${up ? "shift-up" : "shift-down"}` },
+    `${up ? "▲" : "▼"} ${Math.abs(before - rank)}`,
+    element("span", { class: "visually-hidden" }, ` from place ${before}`),
+  );
 }
 
 /** The four components, each as wide as its weight and as full as its value. */
@@ -123,7 +151,10 @@ function bar(explain, parts) {
 /** What adds up to the score, in the list's own unit: log units for suggestions, shares for products. */
 function sum(explain) {
   const added = ["base", "relevance", "session", "business", "preference", "rule", "taste"];
-  const shown = added.filter((name) => Number.isFinite(explain[name]) && (Math.abs(explain[name]) >= 0.0005 || name === "base" || name === "relevance"));
+  const shown = added.filter(
+    (name) =>
+      Number.isFinite(explain[name]) && (Math.abs(explain[name]) >= 0.0005 || name === "base" || name === "relevance"),
+  );
   const words = shown.map((name, at) => {
     const value = explain[name];
     const sign = at === 0 ? "" : value < 0 ? "− " : "+ ";
@@ -146,7 +177,13 @@ function stages(answer) {
       ...took.map(([name, ms]) => {
         const full = element("span", { class: "fill" });
         full.style.inlineSize = `${Math.max(1, Math.round((100 * ms) / most))}%`;
-        return element("li", {}, element("span", { class: "stage-name" }, name.replaceAll("_", " ")), element("span", { class: "cell" }, full), element("span", { class: "stage-ms" }, `${ms.toFixed(1)} ms`));
+        return element(
+          "li",
+          {},
+          element("span", { class: "stage-name" }, name.replaceAll("_", " ")),
+          element("span", { class: "cell" }, full),
+          element("span", { class: "stage-ms" }, `${ms.toFixed(1)} ms`),
+        );
       }),
     ),
   );

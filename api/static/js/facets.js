@@ -11,7 +11,11 @@ const SHOWN = 8; // values of one field; the counts fall steeply after the first
  * already, which needs no filter.
  */
 export function drawFacets(box, facets, chosen, { currency, department = "", onChange }) {
-  const lists = (field, found, label) => row(label, values(found, chosen[field], (next) => onChange({ ...chosen, [field]: next })));
+  const lists = (field, found, label) =>
+    row(
+      label,
+      values(found, chosen[field], (next) => onChange({ ...chosen, [field]: next })),
+    );
   const attribute = ([name, found]) => {
     const change = (next) => onChange({ ...chosen, attributes: { ...chosen.attributes, [name]: next } });
     return row(worded(name), values(found, chosen.attributes[name] ?? [], change));
@@ -23,7 +27,10 @@ export function drawFacets(box, facets, chosen, { currency, department = "", onC
     department ? null : lists("category", facets.category, "Category"),
     lists("brand", facets.brand, "Brand"),
     prices.length > 0 ? row("Price", [...prices, priceForm(chosen, onChange)]) : null,
-    row("Rating", ranges("rating", facets.rating, chosen, onChange, (low) => `${low} ★ and up`)),
+    row(
+      "Rating",
+      ranges("rating", facets.rating, chosen, onChange, (low) => `${low} ★ and up`),
+    ),
     row("Stock", stock(facets.in_stock, chosen, onChange)),
     ...Array.from(attributes, attribute),
   ];
@@ -81,7 +88,16 @@ function stock(count, chosen, onChange) {
 /** Two bounds of one's own. */
 function priceForm(chosen, onChange) {
   const bound = (label, value) =>
-    element("input", { class: "price-bound", type: "number", min: 0, step: "any", inputmode: "decimal", "aria-label": label, placeholder: label.split(" ")[0], value });
+    element("input", {
+      class: "price-bound",
+      type: "number",
+      min: 0,
+      step: "any",
+      inputmode: "decimal",
+      "aria-label": label,
+      placeholder: label.split(" ")[0],
+      value,
+    });
   const least = bound("From price", chosen.price?.[0] || null);
   const most = bound("To price", chosen.price?.[1] ?? null);
   const apply = (event) => {
@@ -90,7 +106,14 @@ function priceForm(chosen, onChange) {
     if (low === null && high === null) onChange({ ...chosen, price: null });
     else onChange({ ...chosen, price: high !== null && (low ?? 0) > high ? [high, low] : [low ?? 0, high] });
   };
-  return element("form", { class: "price-form", onsubmit: apply }, least, element("span", { "aria-hidden": "true" }, "–"), most, element("button", { class: "button button-small", type: "submit" }, "Go"));
+  return element(
+    "form",
+    { class: "price-form", onsubmit: apply },
+    least,
+    element("span", { "aria-hidden": "true" }, "–"),
+    most,
+    element("button", { class: "button button-small", type: "submit" }, "Go"),
+  );
 }
 
 function chip(label, count, pressed, onclick) {

@@ -19,7 +19,11 @@ export function homeView(main, _address, { go }) {
       "section",
       { class: "welcome", id: "welcome" },
       element("h1", {}, "Find it in a few keystrokes."),
-      element("p", {}, "Type a letter or two. Suggestions come from what shoppers searched before and from language models that know the whole catalogue, in the order that suits you."),
+      element(
+        "p",
+        {},
+        "Type a letter or two. Suggestions come from what shoppers searched before and from language models that know the whole catalogue, in the order that suits you.",
+      ),
       element("div", { class: "welcome-trending", id: "trending" }, element("h2", {}, " "), trending),
     ),
     departments(),
@@ -30,21 +34,28 @@ export function homeView(main, _address, { go }) {
 }
 
 function departments() {
-  const tiles = shop.departments.slice(0, SHOWN_DEPARTMENTS).map(({ category, product_count }) =>
-    element(
-      "li",
-      {},
+  const tiles = shop.departments
+    .slice(0, SHOWN_DEPARTMENTS)
+    .map(({ category, product_count }) =>
       element(
-        "a",
-        { class: "department", href: ofList({ department: category }) },
-        drawing({ title: category, category }),
-        element("span", { class: "department-name" }, category),
-        element("span", { class: "department-count" }, whole(product_count)),
+        "li",
+        {},
+        element(
+          "a",
+          { class: "department", href: ofList({ department: category }) },
+          drawing({ title: category, category }),
+          element("span", { class: "department-name" }, category),
+          element("span", { class: "department-count" }, whole(product_count)),
+        ),
       ),
-    ),
-  );
+    );
   if (tiles.length < 2) return "";
-  return element("section", { class: "departments", "aria-label": "Departments" }, element("h2", {}, "Departments"), element("ul", {}, ...tiles));
+  return element(
+    "section",
+    { class: "departments", "aria-label": "Departments" },
+    element("h2", {}, "Departments"),
+    element("ul", {}, ...tiles),
+  );
 }
 
 /** What is trending, or else what was always popular, below the welcome; its absence is no error. */
@@ -56,15 +67,13 @@ async function showTrending(list, go) {
     const rising = ranked.filter(({ item }) => item.source === "trending");
     const others = ranked.filter(({ item }) => item.source !== "recent");
     list.previousElementSibling.textContent = rising.length > 0 ? "Trending now" : "Popular searches";
-    entries = (rising.length > 0 ? rising : others)
-      .slice(0, SHOWN_TRENDING)
-      .map(({ item, rank }) => {
-        const choose = () => {
-          tell("suggestion_click", { query: item.text, rank, requestId: answer.request_id, data: { prefix: "" } });
-          go(ofList({ query: item.text }));
-        };
-        return element("li", {}, element("button", { class: "chip", type: "button", onclick: choose }, item.text));
-      });
+    entries = (rising.length > 0 ? rising : others).slice(0, SHOWN_TRENDING).map(({ item, rank }) => {
+      const choose = () => {
+        tell("suggestion_click", { query: item.text, rank, requestId: answer.request_id, data: { prefix: "" } });
+        go(ofList({ query: item.text }));
+      };
+      return element("li", {}, element("button", { class: "chip", type: "button", onclick: choose }, item.text));
+    });
   } catch {
     // the server is away: the next click says so
   }

@@ -50,7 +50,9 @@ export function listView(main, address, { go, announce }) {
       explain({ title: list.query || list.department, ...bodyOf(list) });
     }
     const before = list.loaded;
-    const cards = answer.products.map((product, at) => card(product, { rank: before + at + 1, requestId: list.requestId }));
+    const cards = answer.products.map((product, at) =>
+      card(product, { rank: before + at + 1, requestId: list.requestId }),
+    );
     parts.grid.append(...cards);
     list.loaded = before + cards.length;
     if (first && cards.length === 0) nothingFound();
@@ -87,7 +89,8 @@ export function listView(main, address, { go, announce }) {
     if (!list.query || filtered) return;
     const { items } = await client.autosuggest(list.query, { max_suggestions: 5 }).catch(() => ({ items: [] }));
     const chips = items.map(({ text }) => element("a", { class: "chip", href: ofList({ query: text }) }, text));
-    if (chips.length > 0) parts.message.append(element("p", {}, "These find something:"), element("div", { class: "chips" }, ...chips));
+    if (chips.length > 0)
+      parts.message.append(element("p", {}, "These find something:"), element("div", { class: "chips" }, ...chips));
   }
 
   function fail(error, first) {
@@ -109,7 +112,11 @@ export function listView(main, address, { go, announce }) {
 }
 
 function ask(list, signal) {
-  const page = { max_results: PAGE_SIZE, offset: list.loaded, ...(list.requestId ? { request_id: list.requestId } : {}) };
+  const page = {
+    max_results: PAGE_SIZE,
+    offset: list.loaded,
+    ...(list.requestId ? { request_id: list.requestId } : {}),
+  };
   const { path, body } = bodyOf(list);
   return client.ask(path, { ...body, ...page }, { signal });
 }
@@ -119,15 +126,30 @@ function bodyOf({ query, department, sort, filters, interpret }) {
   const chosen = asRequest(filters);
   if (!query) return { path: "/browse", body: { sort, filters: { ...chosen, category: [department] } } };
   const read = interpret ? {} : { interpret: false };
-  return { path: "/search", body: { query, sort, ...read, ...(Object.keys(chosen).length ? { filters: chosen } : {}) } };
+  return {
+    path: "/search",
+    body: { query, sort, ...read, ...(Object.keys(chosen).length ? { filters: chosen } : {}) },
+  };
 }
 
 function drawn(main, list, go) {
   const count = countFilters(list.filters);
   const parts = {
     meta: element("p", { class: "results-meta", id: "results-meta" }, " "),
-    sort: element("select", { id: "sort" }, ...Object.entries(SORTS).map(([value, label]) => element("option", { value, selected: value === list.sort }, label))),
-    understood: element("div", { class: "chips understood", id: "understood", role: "group", "aria-label": "Understood", hidden: true }),
+    sort: element(
+      "select",
+      { id: "sort" },
+      ...Object.entries(SORTS).map(([value, label]) =>
+        element("option", { value, selected: value === list.sort }, label),
+      ),
+    ),
+    understood: element("div", {
+      class: "chips understood",
+      id: "understood",
+      role: "group",
+      "aria-label": "Understood",
+      hidden: true,
+    }),
     notice: element("p", { class: "notice", id: "notice", hidden: true }),
     facets: element("div", { class: "facets", id: "facets" }),
     grid: element("ul", { class: "grid", id: "grid" }),
@@ -135,9 +157,27 @@ function drawn(main, list, go) {
     moreCount: element("p", { class: "more-count" }),
     moreButton: element("button", { class: "button", id: "more-button", type: "button" }, "Load more"),
   };
-  const toggle = element("button", { class: "button button-small filters-toggle", type: "button", "aria-expanded": "false", "aria-controls": "facets" }, count ? `Filters (${count})` : "Filters");
-  toggle.addEventListener("click", () => toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true")));
-  const reset = count > 0 ? element("button", { class: "link", type: "button", onclick: () => go(ofList({ ...list, filters: noFilters() })) }, "Remove all filters") : null;
+  const toggle = element(
+    "button",
+    {
+      class: "button button-small filters-toggle",
+      type: "button",
+      "aria-expanded": "false",
+      "aria-controls": "facets",
+    },
+    count ? `Filters (${count})` : "Filters",
+  );
+  toggle.addEventListener("click", () =>
+    toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true")),
+  );
+  const reset =
+    count > 0
+      ? element(
+          "button",
+          { class: "link", type: "button", onclick: () => go(ofList({ ...list, filters: noFilters() })) },
+          "Remove all filters",
+        )
+      : null;
   parts.filters = element("aside", { class: "filters", "aria-label": "Filters" }, toggle, parts.facets, reset);
   parts.more = element("div", { class: "more", hidden: true }, parts.moreCount, parts.moreButton);
   parts.results = element(
@@ -146,12 +186,26 @@ function drawn(main, list, go) {
     element(
       "div",
       { class: "results-bar" },
-      element("div", {}, element("h1", { class: "results-title", id: "results-title" }, list.query ? `“${list.query}”` : list.department), parts.meta),
+      element(
+        "div",
+        {},
+        element(
+          "h1",
+          { class: "results-title", id: "results-title" },
+          list.query ? `“${list.query}”` : list.department,
+        ),
+        parts.meta,
+      ),
       element("label", { class: "sort" }, element("span", {}, "Sort by"), parts.sort),
     ),
     parts.understood,
     parts.notice,
-    element("div", { class: "results-body" }, parts.filters, element("div", { class: "results-list" }, parts.grid, parts.message, parts.more)),
+    element(
+      "div",
+      { class: "results-body" },
+      parts.filters,
+      element("div", { class: "results-list" }, parts.grid, parts.message, parts.more),
+    ),
   );
   main.replaceChildren(parts.results);
   return parts;

@@ -13,7 +13,14 @@ import { productView } from "./product-view.js";
 import { client, loadShop, shop, tell } from "./shop.js";
 
 const SHOP_NAME = document.title;
-const VIEWS = { home: homeView, list: listView, product: productView, cart: cartView, checkout: checkoutView, thanks: thanksView };
+const VIEWS = {
+  home: homeView,
+  list: listView,
+  product: productView,
+  cart: cartView,
+  checkout: checkoutView,
+  thanks: thanksView,
+};
 const TITLES = { cart: "Cart", checkout: "Checkout", thanks: "Thank you" };
 const LINKED_DEPARTMENTS = 12;
 
@@ -78,7 +85,9 @@ function onClick(event) {
 }
 
 function drawDepartments() {
-  const links = shop.departments.slice(0, LINKED_DEPARTMENTS).map(({ category }) => element("li", {}, element("a", { href: ofList({ department: category }) }, category)));
+  const links = shop.departments
+    .slice(0, LINKED_DEPARTMENTS)
+    .map(({ category }) => element("li", {}, element("a", { href: ofList({ department: category }) }, category)));
   at("departments").replaceChildren(...links);
   at("departments").parentElement.hidden = links.length < 2;
 }

@@ -20,11 +20,16 @@ function isLikelyLimit(part) {
 /** Sentences about the answer, as nodes. `search(query)` searches for another wording. */
 export function wordsAbout(answer, search) {
   const said = [];
-  if (answer.redirect) said.push("This search has ", element("a", { href: answer.redirect }, "a page of its own"), ". ");
+  if (answer.redirect)
+    said.push("This search has ", element("a", { href: answer.redirect }, "a page of its own"), ". ");
   if (answer.corrected_query) said.push("Showing results for ", element("strong", {}, answer.corrected_query), ". ");
   if (answer.did_you_mean) {
     const other = answer.did_you_mean;
-    said.push("Did you mean ", element("button", { class: "link", type: "button", onclick: () => search(other) }, other), "? ");
+    said.push(
+      "Did you mean ",
+      element("button", { class: "link", type: "button", onclick: () => search(other) }, other),
+      "? ",
+    );
   }
   for (const part of answer.understood ?? []) {
     const told = answer.relaxed?.includes(part.text);

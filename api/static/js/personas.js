@@ -8,7 +8,9 @@ const NEWCOMER = "";
 /** Fill `select` with the shoppers; `onSwitch(words)` is called when the page belongs to another one. */
 export async function installSwitcher(select, label, onSwitch) {
   if (shop.shoppers.length === 0) return;
-  const options = shop.shoppers.map(({ user_id, name, about }) => element("option", { value: user_id, title: about }, name));
+  const options = shop.shoppers.map(({ user_id, name, about }) =>
+    element("option", { value: user_id, title: about }, name),
+  );
   select.replaceChildren(element("option", { value: NEWCOMER }, "New visitor"), ...options);
   label.hidden = false;
   await show(select);
@@ -17,7 +19,9 @@ export async function installSwitcher(select, label, onSwitch) {
     const chosen = shop.shoppers.find(({ user_id }) => user_id === select.value);
     try {
       await client.start(chosen ? { user_id: chosen.user_id } : {});
-      onSwitch(chosen ? `Shopping as ${chosen.name}. ${chosen.about}` : "Shopping as a new visitor of whom nothing is known.");
+      onSwitch(
+        chosen ? `Shopping as ${chosen.name}. ${chosen.about}` : "Shopping as a new visitor of whom nothing is known.",
+      );
     } catch (error) {
       await show(select);
       onSwitch(error.message);

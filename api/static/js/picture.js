@@ -11,13 +11,22 @@ const ICONS = [
   ["sound", /\b(headphones?|earbuds?|headset|speakers?|soundbar)\b/],
   ["music", /\b(musical|guitar|piano|violin|ukulele|drum|microphone|karaoke|strings)\b/],
   ["phone", /\b(phones?|smartphone|iphone|tablet|charger|charging|power bank|cable|screen protector|selfie)\b/],
-  ["screen", /\b(tv|electronics|computers|television|monitor|laptop|computer|projector|camera|cam|webcam|keyboard|mouse|router|hub|drive)\b/],
+  [
+    "screen",
+    /\b(tv|electronics|computers|television|monitor|laptop|computer|projector|camera|cam|webcam|keyboard|mouse|router|hub|drive)\b/,
+  ],
   ["car", /\b(car|automotive|tire|dash|wiper|motor|jump starter|floor mats|truck)\b/],
   ["gift", /\b(gift|birthday|party|balloon|christmas|greeting|photo frame)\b/],
   ["game", /\b(toys?|games?|puzzle|blocks|doll|scooter|kit|plush|controller|water gun)\b/],
-  ["bike", /\b(bike|sports & outdoors|bicycle|helmet|treadmill|dumbbells?|yoga|tent|basketball|fishing|resistance|cooler|goggles)\b/],
+  [
+    "bike",
+    /\b(bike|sports & outdoors|bicycle|helmet|treadmill|dumbbells?|yoga|tent|basketball|fishing|resistance|cooler|goggles)\b/,
+  ],
   ["food", /\b(grocery|gourmet|coffee|tea|mug|chocolate|honey|pasta|granola|nuts|sauce|bars|olive oil|protein|food)\b/],
-  ["bottle", /\b(bottles?|beauty|health|shampoo|conditioner|serum|sunscreen|lipstick|mascara|perfume|moisturizer|detergent|vitamins?|multivitamin|gummies|makeup)\b/],
+  [
+    "bottle",
+    /\b(bottles?|beauty|health|shampoo|conditioner|serum|sunscreen|lipstick|mascara|perfume|moisturizer|detergent|vitamins?|multivitamin|gummies|makeup)\b/,
+  ],
   ["bed", /\b(bed|bedding|mattress|pillows?|sheet|comforter|duvet|blanket|crib|towels?|curtains?|rug)\b/],
   ["lamp", /\b(lamps?|lighting|lights?|bulbs?|candle|fan|lantern)\b/],
   ["chair", /\b(chairs?|sofa|desk|table|stools?|stand|bookshelf|dresser|nightstand|rack|stroller|furniture|mirror)\b/],
@@ -26,7 +35,10 @@ const ICONS = [
   ["leaf", /\b(garden|plants?|planter|seeds|hose|lawn|patio|outdoor|air purifier|humidifier)\b/],
   ["book", /\b(books?|notebook|planner|pens?|pencil|paper|whiteboard|calculator|cards?)\b/],
   ["bag", /\b(bags?|luggage|backpack|tote|duffel|suitcase|wallet|carrier|purse)\b/],
-  ["clothes", /\b(clothing|fashion|apparel|shirt|t-shirt|dress|hoodie|jeans|pants|shorts|skirt|jacket|coat|sweater|cardigan|leggings|blouse|bra|swimsuit|pajama|onesies|briefs|belt|polo)\b/],
+  [
+    "clothes",
+    /\b(clothing|fashion|apparel|shirt|t-shirt|dress|hoodie|jeans|pants|shorts|skirt|jacket|coat|sweater|cardigan|leggings|blouse|bra|swimsuit|pajama|onesies|briefs|belt|polo)\b/,
+  ],
 ];
 
 // Colours that titles name: hue in degrees and saturation in percent of the drawing.

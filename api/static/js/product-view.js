@@ -17,7 +17,11 @@ const LOOKED_AT = "cadence-looked-at"; // the product before this one, for "beca
 export function productView(main, address, { announce, titled, context = {} }) {
   const body = element("section", { class: "product", "aria-busy": "true" }, ...grey());
   const similar = element("section", { class: "shelves", id: "beside", "aria-label": "Beside this product" });
-  const because = element("section", { class: "shelves", id: "because", "aria-label": "Because of what you looked at" });
+  const because = element("section", {
+    class: "shelves",
+    id: "because",
+    "aria-label": "Because of what you looked at",
+  });
   main.replaceChildren(body, similar, because);
   const opened = performance.now();
   let shown = null;
@@ -47,7 +51,10 @@ export function productView(main, address, { announce, titled, context = {} }) {
 }
 
 function grey() {
-  return [element("div", { class: "picture skeleton-box" }), element("div", { class: "product-text skeleton" }, element("i"), element("i"), element("i"), element("i"))];
+  return [
+    element("div", { class: "picture skeleton-box" }),
+    element("div", { class: "product-text skeleton" }, element("i"), element("i"), element("i"), element("i")),
+  ];
 }
 
 function facts(product, context, announce) {
@@ -71,14 +78,28 @@ function facts(product, context, announce) {
     element(
       "div",
       { class: "product-text" },
-      element("p", { class: "product-path" }, product.brand ? `${product.brand} ` : null, product.category ? element("a", { href: ofList({ department: product.category }) }, product.category) : null),
+      element(
+        "p",
+        { class: "product-path" },
+        product.brand ? `${product.brand} ` : null,
+        product.category ? element("a", { href: ofList({ department: product.category }) }, product.category) : null,
+      ),
       element("h1", { class: "product-title", id: "product-title" }, product.title),
       stars(product),
       priceTag(product),
       stock(product),
       element("div", { class: "product-actions" }, addToCart, save),
       product.description ? element("p", { class: "product-description" }, product.description) : null,
-      rows.length > 0 ? element("dl", { class: "product-attributes" }, ...rows.flatMap(([name, value]) => [element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, value)])) : null,
+      rows.length > 0
+        ? element(
+            "dl",
+            { class: "product-attributes" },
+            ...rows.flatMap(([name, value]) => [
+              element("dt", {}, name.replaceAll("_", " ")),
+              element("dd", {}, value),
+            ]),
+          )
+        : null,
     ),
   ];
 }
@@ -98,5 +119,10 @@ function showBecause(place, product) {
     // storage may be switched off: then nothing is remembered
   }
   if (before === null || before.id === product.product_id) return;
-  showShelves(place, { productId: before.id, count: 12, reasons: ["similar"], headings: { similar: `Because you looked at ${before.title}` } });
+  showShelves(place, {
+    productId: before.id,
+    count: 12,
+    reasons: ["similar"],
+    headings: { similar: `Because you looked at ${before.title}` },
+  });
 }

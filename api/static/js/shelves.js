@@ -17,7 +17,12 @@ const HEADINGS = {
  * Grey ones stand there meanwhile, so that nothing jumps. Their absence is no error.
  */
 export async function showShelves(place, { productId = null, count = 12, reasons = [], headings = {} } = {}) {
-  const grey = element("section", { class: "shelf" }, element("h2", {}, " "), element("ul", { class: "shelf-list" }, ...skeletons(6)));
+  const grey = element(
+    "section",
+    { class: "shelf" },
+    element("h2", {}, " "),
+    element("ul", { class: "shelf-list" }, ...skeletons(6)),
+  );
   place.replaceChildren(grey);
   try {
     const body = { max_results: count, reasons, ...(productId ? { product_id: productId } : {}) };
