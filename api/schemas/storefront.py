@@ -11,5 +11,5 @@ class Department(ResponseBody):
 
 
 class StorefrontResponse(ResponseBody):
-    departments: list[Department] = Field(description="the largest first")
+    departments: list[Department] = Field(description="the largest ones, those first")
     image_hosts: list[str] = Field(description="whose pictures our pages may show (IMAGE_HOSTS)")

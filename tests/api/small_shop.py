@@ -87,7 +87,8 @@ class SmallShop:
             text = text.removesuffix("under 50")
             understood = (UnderstoodPart(PartKind.PRICE, "under 50", "≤ 50", PartUse.FILTER),)
         asked = words(text)
-        found = [product for product in PRODUCTS if asked and set(asked) <= set(words(product.title))]
+        everything = not query.text
+        found = [product for product in PRODUCTS if everything or (asked and set(asked) <= set(words(product.title)))]
         if query.filters.category:
             found = [product for product in found if product.category in query.filters.category]
         page = found[query.offset : query.offset + query.limit]
