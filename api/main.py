@@ -13,6 +13,7 @@ from api.models import load_models, model_process
 from api.routes import (
     admin,
     autosuggest,
+    dashboard,
     engagement,
     health,
     jobs,
@@ -45,7 +46,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    operations = (health, metrics, admin, jobs, rules, search_rules, products)
+    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard)
     for resource in (autosuggest, search, recommendations, engagement, sessions, *operations, page):
         app.include_router(resource.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
