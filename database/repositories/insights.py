@@ -258,7 +258,5 @@ def count_funnel(connection: Connection, span: Span) -> Funnel:
         .subquery()
     )
     so_far = [and_(*(sessions.c[step.value] == 1 for step in steps[: number + 1])) for number in range(len(steps))]
-    searched, clicked, added, purchased = connection.execute(
-        select(*(func.count(case((met, 1))) for met in so_far))
-    ).one()
-    return Funnel(searched, clicked, added, purchased)
+    numbers: list[int] = list(connection.execute(select(*(func.count(case((met, 1))) for met in so_far))).one())
+    return Funnel(*numbers)

@@ -89,7 +89,7 @@ async def counted(database: Database, count: Callable[[Connection, Span], T], sp
 
 async def test_an_empty_database_counts_nothing(database: Database) -> None:
     for count in (find_top_queries, find_rising_queries, find_empty_queries, find_top_products):
-        assert await counted(database, count) == []  # type: ignore[arg-type]  # of different rows
+        assert await counted(database, count) == []
     assert await counted(database, count_typing) == Typing(0, 0)
     assert await counted(database, count_saved) == Saved(0, 0, 0)
     assert await counted(database, count_outcomes) == SearchOutcomes(0, 0, 0)
@@ -251,5 +251,9 @@ async def test_lists_are_counted_without_reading_them(database: Database) -> Non
 
 async def test_postgresql_is_asked_the_same() -> None:
     """No such server runs here; at least every statement can be spelt for it."""
-    statement = str(insights._number(insights.found_nothing(HOUR)).compile(dialect=postgresql.dialect()))
+    statement = str(
+        insights._number(insights.found_nothing(HOUR)).compile(
+            dialect=postgresql.dialect()  # type: ignore[no-untyped-call]  # as the library has it
+        )
+    )
     assert "CAST(list_log.items AS TEXT) = '[]'" in statement

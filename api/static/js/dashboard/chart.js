@@ -65,11 +65,11 @@ function niceTop(value) {
  * Bars with their names and figures as a list of text: `[{name, size, text, detail}]`, the longest as wide as the box.
  * The bars themselves say nothing that the text does not.
  */
-export function bars(rows) {
+export function bars(rows, className = "bars") {
   const longest = Math.max(...rows.map((row) => row.size), 1);
   return element(
     "ul",
-    { class: "bars" },
+    { class: className },
     rows.map(({ name, size, text, detail }) =>
       element(
         "li",

@@ -9,7 +9,8 @@ import { tablePanels } from "./tables.js";
 import { funnelPanel, positionPanel, seriesPanels } from "./traffic.js";
 
 const LIVE_EVERY_MS = 5_000;
-const FIGURES_EVERY_MS = 60_000; // they are counted anew: more often would be a load
+const FIGURES_EVERY_MS = 60_000; // they are counted anew: more often would be a load …
+const LONG_RANGE = 5; // … and of long ranges, where a minute changes little, so many times more seldom
 const USUAL_HOURS = 24;
 const SPAN = document.getElementById("span").textContent;
 
@@ -102,7 +103,8 @@ async function showLive(run) {
 }
 
 function figuresAreOld() {
-  return drawn === null || Date.now() - drawn.when > FIGURES_EVERY_MS;
+  if (drawn === null) return true;
+  return Date.now() - drawn.when > FIGURES_EVERY_MS * (drawn.hours > USUAL_HOURS ? LONG_RANGE : 1);
 }
 
 function found() {

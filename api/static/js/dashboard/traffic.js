@@ -73,7 +73,7 @@ export function funnelPanel({ funnel, definitions }) {
     const share = first ? percent(funnel[field] / first) : null;
     return { name, size: funnel[field], text: whole(funnel[field]), detail: share };
   });
-  return panel("Sessions", definitions.funnel, first ? bars(rows) : nothing("No session searched in this range yet."));
+  return panel("Sessions", definitions.funnel, first ? bars(rows, "bars steps") : nothing("No session searched in this range yet."));
 }
 
 export function positionPanel({ positions, definitions }) {
