@@ -112,7 +112,7 @@ def test_what_shoppers_do_is_shown(page: Page, mortal_server: Server) -> None:
     )
     expect(panel(page, "Top queries").get_by_role("row").nth(1)).to_contain_text("protein powder")
     expect(panel(page, "Positions of chosen suggestions")).to_contain_text("3 choices")
-    expect(panel(page, "Sessions")).to_contain_text("Purchased")
+    expect(panel(page, "Funnel of sessions")).to_contain_text("Purchased")
     expect(panel(page, "Most clicked products").get_by_role("row").nth(1)).to_contain_text("Protein")
     expect(panel(page, "Latency by stage")).to_contain_text("Autosuggest")
     expect(panel(page, "Latency by endpoint")).to_contain_text("POST /autosuggest")

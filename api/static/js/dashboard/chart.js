@@ -76,7 +76,8 @@ export function bars(rows, className = "bars") {
         {},
         element("span", { class: "bar-name" }, name),
         bar(size / longest),
-        element("span", { class: "bar-value" }, text, detail ? element("span", { class: "soft" }, ` ${detail}`) : null),
+        element("span", { class: "bar-value" }, text),
+        element("span", { class: "bar-detail soft" }, detail),
       ),
     ),
   );

@@ -71,7 +71,7 @@ function latencyPanel(title, what, rows) {
   if (rows.length === 0) return panel(title, definition, nothing("Nothing was asked yet."));
   const slowest = Math.max(...rows.map(([, times]) => times.p95_ms), 0.001);
   const columns = [
-    [what, ([name]) => name, "words"],
+    [what, ([name]) => (name === "unmatched" ? "other paths, files" : name), "words"],
     [hidden("p50 and p95 as a bar"), ([, times]) => bar(times.p50_ms / slowest, times.p95_ms / slowest), "bar-cell"],
     ["p50", ([, times]) => latency(times.p50_ms), "number"],
     ["p95", ([, times]) => latency(times.p95_ms), "number"],

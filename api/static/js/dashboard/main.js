@@ -6,7 +6,7 @@ import { askForKey, explained, listenForKey } from "./key-form.js";
 import { Rate, latencyPanels, liveCards, servicePanels } from "./live.js";
 import { moment } from "./numbers.js";
 import { tablePanels } from "./tables.js";
-import { funnelPanel, positionPanel, seriesPanels } from "./traffic.js";
+import { answered, funnelPanel, positionPanel, seriesPanels } from "./traffic.js";
 
 const LIVE_EVERY_MS = 5_000;
 const FIGURES_EVERY_MS = 60_000; // they are counted anew: more often would be a load …
@@ -18,8 +18,9 @@ const at = (id) => document.getElementById(id);
 const links = [...at("ranges").querySelectorAll("a")];
 
 let asking = null; // AbortController of the figures under way
-let drawn = null; // {hours, when, shown} of the figures on screen: `shown` as text, to leave alone what did not change
-let away = null; // when the server was found away
+let drawn = null; // {hours, shown, when} of the figures on screen: `shown` as text, to leave alone what did not change
+let countedAt = 0; // when they were last counted, in milliseconds
+let troubles = {}; // what went wrong last with the figures and the live part: {error, since} each
 let rate = new Rate();
 let timer = null;
 let looking = 0; // a number for each run of the live part: what an earlier one still gets is of no use
@@ -48,11 +49,11 @@ async function showFigures() {
   try {
     const answer = await insights(hours, { signal: mine.signal });
     if (mine !== asking) return;
-    found();
+    found("figures");
     draw(answer, hours);
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
-    failed(error);
+    failed("figures", error);
   } finally {
     if (mine === asking) asking = null;
   }
@@ -72,6 +73,7 @@ function holdPlaces() {
 
 function draw(answer, hours) {
   const { start, end, ...rest } = answer;
+  countedAt = Date.now();
   at("span").textContent = `${moment(new Date(start))} to ${moment(new Date(end))}, compared with as long before`;
   at("figures").setAttribute("aria-busy", "false");
   const shown = JSON.stringify(rest);
@@ -79,6 +81,7 @@ function draw(answer, hours) {
   if (drawn?.shown === shown || (drawn && open)) return; // somebody reads a definition or scrolls a table there
   drawn = { hours, shown, when: new Date() };
   at("cards").replaceChildren(...figureCards(answer));
+  at("answered").textContent = answered(answer);
   at("series").replaceChildren(...seriesPanels(answer, hours));
   at("outcome").replaceChildren(funnelPanel(answer), positionPanel(answer));
   at("tables").replaceChildren(...tablePanels(answer));
@@ -88,41 +91,46 @@ async function showLive(run) {
   try {
     const answer = await stats();
     if (run !== looking) return;
-    const wasAway = away !== null;
-    found();
+    const wasAway = troubles.live !== undefined;
+    found("live");
     rate.add(answer.requests_total, performance.now());
-    if (!at("live").contains(document.activeElement)) {
+    if (!at("live").contains(document.activeElement)) { // as above
       at("live-cards").replaceChildren(...liveCards(answer, rate));
       at("latencies").replaceChildren(...latencyPanels(answer));
       at("service").replaceChildren(...servicePanels(answer));
     }
     if ((wasAway || figuresAreOld()) && asking === null) showFigures();
   } catch (error) {
-    if (run === looking) failed(error);
+    if (run === looking) failed("live", error);
   }
 }
 
 function figuresAreOld() {
   if (drawn === null) return true;
-  return Date.now() - drawn.when > FIGURES_EVERY_MS * (drawn.hours > USUAL_HOURS ? LONG_RANGE : 1);
+  return Date.now() - countedAt > FIGURES_EVERY_MS * (drawn.hours > USUAL_HOURS ? LONG_RANGE : 1);
 }
 
-function found() {
-  if (away === null) return;
-  away = null;
-  at("notice").textContent = "";
+function found(part) {
+  delete troubles[part];
+  tellTroubles();
 }
 
 /** A refused key is asked for again; a server that is away leaves what was known where it is. */
-function failed(error) {
+function failed(part, error) {
   if (error.refused) {
     close(explained(error));
     return;
   }
   at("figures").setAttribute("aria-busy", "false");
-  away ??= new Date();
+  troubles[part] = { error, since: troubles[part]?.since ?? new Date() };
+  tellTroubles();
+}
+
+function tellTroubles() {
+  const trouble = troubles.live ?? troubles.figures;
   const known = drawn ? ` Shown is what was known at ${moment(drawn.when)}.` : "";
-  const said = `${error.message} Since ${moment(away)}; trying again every few seconds.${known}`;
+  const again = trouble ? ` Since ${moment(trouble.since)}; trying again every few seconds.${known}` : "";
+  const said = trouble ? `${trouble.error.message}${again}` : "";
   if (at("notice").textContent !== said) at("notice").textContent = said; // said once to screen readers
 }
 
@@ -155,10 +163,11 @@ function close(said = "") {
   stopFollowing();
   asking?.abort();
   asking = null;
-  away = drawn = null;
+  drawn = null;
+  troubles = {};
   rate = new Rate();
   for (const id of ["figures", "live", "ranges", "forget"]) at(id).hidden = true;
-  for (const id of ["cards", "series", "outcome", "tables", "live-cards", "latencies", "service"]) at(id).replaceChildren();
+  for (const id of ["cards", "answered", "series", "outcome", "tables", "live-cards", "latencies", "service"]) at(id).replaceChildren();
   at("notice").textContent = "";
   at("span").textContent = SPAN;
   askForKey(said);

@@ -35,7 +35,7 @@ const TABLES = [
     name: "Top queries",
     field: "top_queries",
     empty: "No searches in this range yet.",
-    columns: [QUERY, SEARCHES, ["Click-through", (row) => percent(row.click_through), "number"]],
+    columns: [QUERY, SEARCHES, ["Clicked", (row) => percent(row.click_through), "number"]],
   },
   {
     name: "Trending queries",
@@ -46,7 +46,7 @@ const TABLES = [
   {
     name: "Queries without results",
     field: "zero_result_queries",
-    empty: "Every search found something.",
+    empty: "No search came back empty in this range.",
     columns: [QUERY, SEARCHES],
   },
   {

@@ -52,6 +52,13 @@ function trend(changed) {
   return ` ${changed.direction > 0 ? "+" : "−"}${changed.text}`;
 }
 
+/** All that was answered, in a sentence. */
+export function answered({ figures }) {
+  const lists = `${counted(figures.suggest_lists, "list")} of suggestions, ${whole(figures.search_lists)} of products found, `;
+  const others = `${whole(figures.recommend_lists)} of recommendations were shown. `;
+  return `${lists}${others}Somebody typed into the box ${counted(figures.typing_sequences, "time")}.`;
+}
+
 /** The figures of a chart for who cannot see it. */
 function figuresOf(name, values, start, seconds) {
   const rows = values
@@ -73,7 +80,7 @@ export function funnelPanel({ funnel, definitions }) {
     const share = first ? percent(funnel[field] / first) : null;
     return { name, size: funnel[field], text: whole(funnel[field]), detail: share };
   });
-  return panel("Sessions", definitions.funnel, first ? bars(rows, "bars steps") : nothing("No session searched in this range yet."));
+  return panel("Funnel of sessions", definitions.funnel, first ? bars(rows, "bars steps") : nothing("No session searched in this range yet."));
 }
 
 export function positionPanel({ positions, definitions }) {
@@ -88,7 +95,7 @@ export function positionPanel({ positions, definitions }) {
     }));
   const title = "Positions of chosen suggestions";
   if (total === 0) return panel(title, definitions.positions, nothing("No suggestion was chosen in this range yet."));
-  return panel(title, definitions.positions, element("p", { class: "soft" }, counted(total, "choice")), bars(rows));
+  return panel(title, definitions.positions, element("p", { class: "soft" }, counted(total, "choice")), bars(rows, "bars places"));
 }
 
 /** Words where figures would stand. */
