@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -36,9 +37,8 @@ class Dashboard:
     async def answer(self, hours: int) -> DashboardResponse:
         """The last `hours`, of one consistent state. Raises SQLAlchemyError when the database cannot be read."""
         end = self._clock().replace(microsecond=0) + timedelta(seconds=1)  # what happened this second counts
-        async with self._one_at_a_time, self._database.reading() as session:
-            connection = await session.connection()
-            return await connection.run_sync(_answer, Span(end - timedelta(hours=hours), end))
+        async with self._one_at_a_time:
+            return await self._database.count(partial(_answer, span=Span(end - timedelta(hours=hours), end)))
 
 
 def _answer(connection: Connection, span: Span) -> DashboardResponse:

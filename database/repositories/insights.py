@@ -4,7 +4,7 @@ A *search* is an event `search`, which /search itself stores for every query tha
 that showed nothing. (Lists of searches are not counted as such: each further page is a list of its own.)
 A *keystroke* is a list of suggestions for a prefix that is not empty: pages ask for the empty one when they open.
 
-Everything is counted by the database, in threads that no keystroke waits for (`Database.reading`).
+Everything is counted by the database, in a thread that no keystroke waits for (`Database.count`).
 """
 
 from collections.abc import Sequence

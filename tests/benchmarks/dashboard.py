@@ -1,8 +1,9 @@
 """How long GET /admin/dashboard counts: `python -m tests.benchmarks.dashboard --visits 80000`.
 
 Fills a new SQLite file with made-up visits of the last 56 days (so 28 days and those before are all of it), with lists
-as large as real ones, and times every part of the answer for several ranges; then what a commit of lists costs with the
-indexes and without them. Everything is counted after the file was read once, as a server's disk cache would have it.
+as large as real ones, and times every part of the answer for several ranges; then what the reads of a keystroke take
+while the longest range is counted, and what writing a list costs with the indexes and without. Everything is counted
+after the file was written, so it lies in the disk cache, as a server's would.
 """
 
 import argparse
@@ -12,9 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection, text
@@ -27,6 +30,7 @@ from database.models import events
 from database.repositories import insight_tables, insights
 from database.repositories.insights import Span
 from database.repositories.lists import ListLog, ShownItem, insert_lists, items_text
+from database.repositories.products import find_products
 
 DAYS = 56
 _AT_ONCE = 5_000
@@ -180,15 +184,29 @@ async def measure(folder: Path, options: argparse.Namespace, console: Console) -
         row.append(f"{sorted(times)[len(times) // 2]:.2f}")
     whole.add_row("GET /admin/dashboard", *row)
     console.print(whole)
+    await _measure_reads(database, dashboard, 24 * max(options.days), console)
     await _measure_writing(database, end, console)
     await database.dispose()
 
 
 async def _seconds(database: Database, count: Callable[[Connection, Span], object], span: Span) -> float:
     began = time.perf_counter()
-    async with database.reading() as session:
-        await (await session.connection()).run_sync(count, span)
+    await database.count(lambda connection: count(connection, span))
     return time.perf_counter() - began
+
+
+async def _measure_reads(database: Database, dashboard: Dashboard, hours: int, console: Console) -> None:
+    """Milliseconds of one read of products, as every keystroke makes some: alone, and while the dashboard counts."""
+    for what in ("alone", "while the dashboard counts"):
+        counting = asyncio.create_task(dashboard.answer(hours)) if what != "alone" else None
+        times = []
+        while len(times) < 1_000 if counting is None else not counting.done():
+            began = time.perf_counter()
+            await database.read(partial(find_products, product_ids=["p1", "p2", "p3"]))
+            times.append(1e3 * (time.perf_counter() - began))
+            await asyncio.sleep(0.005)  # as keystrokes come
+        p50, p99 = np.quantile(times, [0.5, 0.99])
+        console.print(f"a read {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms of {len(times)}")
 
 
 async def _measure_writing(database: Database, end: datetime, console: Console) -> None:

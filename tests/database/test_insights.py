@@ -83,8 +83,7 @@ class Log:
 
 
 async def counted(database: Database, count: Callable[[Connection, Span], T], span: Span = HOUR) -> T:
-    async with database.reading() as session:
-        return await (await session.connection()).run_sync(count, span)
+    return await database.count(lambda connection: count(connection, span))
 
 
 async def test_an_empty_database_counts_nothing(database: Database) -> None:
