@@ -199,7 +199,7 @@ async def _measure_reads(database: Database, dashboard: Dashboard, hours: int, c
     """Milliseconds of one read of products, as every keystroke makes some: alone, and while the dashboard counts."""
     for what in ("alone", "while the dashboard counts"):
         counting = asyncio.create_task(dashboard.answer(hours)) if what != "alone" else None
-        times = []
+        times: list[float] = []
         while len(times) < 1_000 if counting is None else not counting.done():
             began = time.perf_counter()
             await database.read(partial(find_products, product_ids=["p1", "p2", "p3"]))
