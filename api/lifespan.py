@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
 from api.crowd import CrowdFollower
+from api.dashboard import Dashboard
 from api.embedded_search import EmbeddedSearch
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
@@ -141,6 +142,7 @@ async def _start(
         profiles=profiles,
         shoppers=Shoppers(database, profiles, crowd, settings.personalization),
         trending=trending,
+        dashboard=Dashboard(database),
         metrics=metrics,
         started_at=datetime.now(UTC),
     )

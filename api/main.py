@@ -14,6 +14,7 @@ from api.models import load_models, model_process
 from api.routes import (
     admin,
     autosuggest,
+    dashboard,
     engagement,
     health,
     jobs,
@@ -47,7 +48,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    operations = (health, metrics, admin, jobs, rules, search_rules, products)
+    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard)
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.

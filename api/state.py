@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
+from api.dashboard import Dashboard
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
@@ -93,5 +94,6 @@ class AppState:
     profiles: ProfileCache
     shoppers: Shoppers
     trending: Trending
+    dashboard: Dashboard
     metrics: Metrics
     started_at: datetime

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,6 +100,26 @@ async def test_a_reader_beside_a_writer_sees_the_state_before(database: Database
         await SessionRepository(session).add(ShopSession("s1", NOW))
         assert await count(database) == 0
     assert await count(database) == 1
+
+
+async def test_reads_and_writes_go_on_while_something_is_counted(database: Database) -> None:
+    done = threading.Event()
+
+    def slow(connection: Connection) -> int:
+        found: int = connection.execute(text("SELECT count(*) FROM sessions")).scalar_one()
+        assert done.wait(timeout=60)
+        return found
+
+    counting = asyncio.create_task(database.count(slow))
+    reads = [database.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) for _ in range(4)]
+    assert await asyncio.gather(*reads) == [1, 1, 1, 1]
+    async with database.transaction() as session:
+        await SessionRepository(session).add(ShopSession("s1", NOW))
+    assert not counting.done()
+    done.set()
+    assert await counting in (0, 1)  # before or after the write, which it did not hold up
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.count(lambda connection: connection.execute(text("DELETE FROM sessions")))
 
 
 async def test_many_writers_of_one_process_queue_up(database: Database) -> None:
