@@ -3,12 +3,14 @@
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from tests.e2e.axe import violations
 from tests.e2e.server import ADMIN_KEY, Server, running
 
 SCRIPT = "<img src=x onerror=document.title='broken'>"
@@ -177,6 +179,23 @@ def test_nothing_is_cut_off_at_any_width(page: Page, server: Server, width: int)
         box = definition.locator("p").bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, server: Server, npm_modules: Path, width: int, scheme: str) -> None:
+    visit(server, "protein powder", "protein")
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    at(page, server)
+    expect(page.get_by_label("Key (ADMIN_API_KEY)")).to_be_visible()
+    assert violations(page, npm_modules) == []
+    open_with_key(page, server)
+    expect(panel(page, "Latency by endpoint")).to_be_visible()
+    assert violations(page, npm_modules) == []
+    context.close()
 
 
 def test_a_server_that_goes_and_comes_back(
