@@ -1,0 +1,110 @@
+"""One persona → one shopper's recent history in one shop, by the simulator of `data_generation.block`.
+
+A demo shopper is a pronounced specimen: most of what they want is of their persona's departments, where one of many
+simulated shoppers wants half of it from anywhere. Everything else about them is the persona's.
+"""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from core.demo_shoppers import FAVOURITES, DemoShopper
+from core.domain import ACTION_WEIGHTS, Action, Engagement, EventFacts
+from core.importing.events import EventRow, engagement_of
+from data_generation.block import Block, make_rows
+from data_generation.calibration import load_calibration
+from data_generation.cast import DAY, Cast, Window
+from data_generation.personas import Persona, load_behaviors
+from data_generation.tables import TABLES
+from data_generation.world import World
+
+DAYS = 28  # that a history lasts: what is older has faded
+VISITS = 40
+OWN = 0.95  # share of the needs that come from the persona's departments
+_NAMESPACE = UUID("6f0d7c1e-6f5b-5b0e-9d55-1f6a0f2c9a51")
+FactsOf = Callable[[str], EventFacts | None]
+"""What the served version knows of a product id; None for what is not sold."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one demo shopper did, in the order of its times, and what a page says of them."""
+
+    shopper: DemoShopper
+    events: tuple[Engagement, ...]
+
+
+def user_id(persona: Persona) -> str:
+    """Of the persona's demo shopper: `demo-home-chef`."""
+    return "demo-" + re.sub(r"[^a-z0-9]+", "-", persona.name.lower()).strip("-")
+
+
+def history(
+    world: World, persona: Persona, until: datetime, seed: int, key: Callable[[str], str], facts_of: FactsOf
+) -> History:
+    """The persona's history until `until`. `key`: the key under which a user id is stored.
+
+    The same arguments give the same events with the same ids. What the shop does not sell any more is left out.
+    """
+    who, name = replace(persona, own=max(persona.own, OWN)), user_id(persona)
+    window = Window(until.timestamp() - DAYS * DAY, until.timestamp())
+    cast = Cast(world, (who,), load_behaviors(), load_calibration(), window, seed)
+    rows = make_rows(cast, Block(0, 0, 1, VISITS), name)
+    searched = ({"action_type": Action.SEARCH.value, **row} for row in rows.queries.iter_rows(named=True))
+    done = sorted([*searched, *rows.events.iter_rows(named=True)], key=_order)
+    ids, events = uuid5(_NAMESPACE, f"{persona.name} {seed}"), []
+    for position, row in enumerate(done):
+        event = engagement_of(_event_row(row, name), key(name), ids, position)
+        if event.item_id is None:
+            events.append(event)
+        elif (facts := facts_of(event.item_id)) is not None:
+            events.append(replace(event, facts=facts))
+    about = _about().get(persona.name) or f"Shops like a {persona.name}."
+    favourites = _favourites(events)
+    if not cast.speaks[0].any() and favourites:
+        about += f" This shop has nothing of the kind: {_listed(favourites)} instead."
+    label = persona.name[0].upper() + persona.name[1:]
+    return History(DemoShopper(name, persona.name, label, about, favourites), tuple(events))
+
+
+def _order(row: Mapping[str, Any]) -> tuple[datetime, bool]:
+    """By time; of one moment the search first."""
+    return row["timestamp"], row["action_type"] != Action.SEARCH.value
+
+
+def _event_row(row: Mapping[str, Any], name: str) -> EventRow:
+    searched = row["action_type"] == Action.SEARCH.value
+    return EventRow(
+        user_id=name,
+        occurred_at=row["timestamp"],
+        action_type=Action(row["action_type"]),
+        item_id=None if searched else row["item_id"],
+        session_id=row["session_id"],
+        query=row["query"],
+        item_rank=row.get("item_rank"),
+        duration_seconds=row.get("duration_seconds"),
+    )
+
+
+def _favourites(events: list[Engagement]) -> tuple[str, ...]:
+    """The shop's categories that weigh most; of a shop without categories those that were found in it."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    for event in events:
+        if event.facts and (category := event.facts.category or event.facts.kind):
+            weights[category] += ACTION_WEIGHTS[event.action]
+    return tuple(sorted(weights, key=lambda category: (-weights[category], category))[:FAVOURITES])
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+@cache
+def _about() -> Mapping[str, str]:
+    return tomllib.loads((TABLES / "personas" / "about.toml").read_text(encoding="utf-8"))
