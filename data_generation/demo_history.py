@@ -1,23 +1,27 @@
 """One persona → one shopper's recent history in one shop, by the simulator of `data_generation.block`.
 
 A demo shopper is a pronounced specimen: most of what they want is of their persona's departments, where one of many
-simulated shoppers wants half of it from anywhere. Everything else about them is the persona's.
+simulated shoppers wants half of it from anywhere; and of a few such shoppers it is the one who came closest to what the
+persona wants. Everything else about them is the persona's.
 """
 
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
+import numpy as np
+import polars as pl
+
 from core.demo_shoppers import FAVOURITES, DemoShopper
 from core.domain import ACTION_WEIGHTS, Action, Engagement, EventFacts
 from core.importing.events import EventRow, engagement_of
-from data_generation.block import Block, make_rows
+from data_generation.block import Block, Rows, make_rows
 from data_generation.calibration import load_calibration
 from data_generation.cast import DAY, Cast, Window
 from data_generation.personas import Persona, load_behaviors
@@ -26,6 +30,7 @@ from data_generation.world import World
 
 DAYS = 28  # that a history lasts: what is older has faded
 VISITS = 40
+DRAWN = 6  # shoppers of whom the most typical one is taken
 OWN = 0.95  # share of the needs that come from the persona's departments
 _NAMESPACE = UUID("6f0d7c1e-6f5b-5b0e-9d55-1f6a0f2c9a51")
 FactsOf = Callable[[str], EventFacts | None]
@@ -48,14 +53,14 @@ def user_id(persona: Persona) -> str:
 def history(
     world: World, persona: Persona, until: datetime, seed: int, key: Callable[[str], str], facts_of: FactsOf
 ) -> History:
-    """The persona's history until `until`. `key`: the key under which a user id is stored.
+    """The persona's history until `until`, a midnight. `key`: the key under which a user id is stored.
 
     The same arguments give the same events with the same ids. What the shop does not sell any more is left out.
     """
     who, name = replace(persona, own=max(persona.own, OWN)), user_id(persona)
     window = Window(until.timestamp() - DAYS * DAY, until.timestamp())
     cast = Cast(world, (who,), load_behaviors(), load_calibration(), window, seed)
-    rows = make_rows(cast, Block(0, 0, 1, VISITS), name)
+    rows = _most_typical(cast, [make_rows(cast, Block(number, number, 1, VISITS), name) for number in range(DRAWN)])
     searched = ({"action_type": Action.SEARCH.value, **row} for row in rows.queries.iter_rows(named=True))
     done = sorted([*searched, *rows.events.iter_rows(named=True)], key=_order)
     ids, events = uuid5(_NAMESPACE, f"{persona.name} {seed}"), []
@@ -71,6 +76,19 @@ def history(
         about += f" This shop has nothing of the kind: {_listed(favourites)} instead."
     label = persona.name[0].upper() + persona.name[1:]
     return History(DemoShopper(name, persona.name, label, about, favourites), tuple(events))
+
+
+def _most_typical(cast: Cast, drawn: Sequence[Rows]) -> Rows:
+    """Of whom the departments of what was done lie nearest to what the persona wants, in total variation."""
+    world, wanted = cast.world, (cast.early[0] + cast.late[0]) / 2
+    department = np.searchsorted(world.department_start, world.kind, side="right") - 1
+    of = pl.DataFrame({"item_id": list(world.product_ids), "department": department})
+    distances = []
+    for rows in drawn:
+        done = rows.events.join(of, on="item_id")["department"].to_numpy()
+        share = np.bincount(done, minlength=len(wanted)) / max(1, len(done))
+        distances.append(float(np.abs(share - wanted).sum()))
+    return drawn[int(np.argmin(distances))]
 
 
 def _order(row: Mapping[str, Any]) -> tuple[datetime, bool]:

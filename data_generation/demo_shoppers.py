@@ -1,10 +1,10 @@
 """A shopper with a history for each persona, for a page to shop as: `python -m data_generation.demo_shoppers`.
 
-`run_demo.py` runs it after training. Each is simulated in this shop's products until now, written as an import of
-events that trends, statistics and training leave out (`database.repositories.demo_traffic`), and folded into a profile
-as live events are; `<home>/demo_shoppers.json` says who they are. Made once, and anew where another version is served,
-the catalogue or the personas changed, or the histories grew old. All in one transaction: interrupted, nothing is half
-there, and the next start makes them. `--remove` takes them out again, as `data_generation.remove_synthetic` does.
+`run_demo.py` runs it after training. Each is simulated in this shop's products until last midnight, written as an import
+of events that trends, statistics and training leave out (`database.repositories.demo_traffic`), and folded into a
+profile as live events are; `<home>/demo_shoppers.json` says who they are. Made once, and anew where another version is
+served, the catalogue or the personas changed, or the histories grew old. All in one transaction: interrupted, nothing is
+half there, and the next start makes them. `--remove` takes them out again, as `data_generation.remove_synthetic` does.
 """
 
 import argparse
@@ -39,14 +39,15 @@ from database.repositories.imports import SYNTHETIC, CompletedImport, ImportRepo
 from database.repositories.product_changes import newest_change
 from database.repositories.profiles import StoredProfile, owner_of, refold
 
-SEED = 7
+SEED = 8
 STALE = timedelta(days=28)  # after the end of the histories: they have faded by then, and new ones are made
 _VERSION = 1  # of what a history means; another one is made anew
 
 
 async def make(settings: Settings, steps: Steps, now: datetime, seed: int = SEED) -> tuple[DemoShopper, ...]:
-    """The demo shoppers of this home with histories until `now`; those that are there already, where they still hold.
+    """The demo shoppers of this home with histories until the midnight (UTC) before `now`.
 
+    Where those that are there still hold, nothing is made.
     Raises CadenceError. Without a published version nobody is made.
     """
     home = settings.storage.cadence_home
@@ -114,6 +115,7 @@ async def _made(
     steps: Steps,
 ) -> CompletedImport:
     """Makes all of them, and stores them instead of those that are there."""
+    until = now.replace(hour=0, minute=0, second=0, microsecond=0)  # whole days: shoppers have their hours
     # Imported only now: a start with nothing to do need not spend the time.
     from data_generation.demo_history import history
     from data_generation.demo_shop import open_shop
@@ -124,11 +126,15 @@ async def _made(
         for number, persona in enumerate(personas):
             update(number / len(personas), persona.name)
             if shop.world is not None:
-                histories.append(history(shop.world, persona, now, seed, users.key, shop.facts))
+                histories.append(history(shop.world, persona, until, seed, users.key, shop.facts))
         events = [event for one in histories for event in one.events]
-        report = {"rows": len(events), "until": now.isoformat(), "shoppers": [asdict(one.shopper) for one in histories]}
+        report = {
+            "rows": len(events),
+            "until": until.isoformat(),
+            "shoppers": [asdict(one.shopper) for one in histories],
+        }
         await _replace(database, settings, now, signature, events, report)
-    steps.say(f"{len(histories)} demo shoppers with {len(events):,} events until {now:%Y-%m-%d %H:%M} UTC")
+    steps.say(f"{len(histories)} demo shoppers with {len(events):,} events until {until:%Y-%m-%d}")
     known = await _known(database, signature)
     assert known is not None  # noqa: S101  # committed a moment ago
     return known
