@@ -1,10 +1,11 @@
 """A shopper with a history for each persona, for a page to shop as: `python -m data_generation.demo_shoppers`.
 
-`run_demo.py` runs it after training. Each is simulated in this shop's products until last midnight, written as an import
-of events that trends, statistics and training leave out (`database.repositories.demo_traffic`), and folded into a
-profile as live events are; `<home>/demo_shoppers.json` says who they are. Made once, and anew where another version is
-served, the catalogue or the personas changed, or the histories grew old. All in one transaction: interrupted, nothing is
-half there, and the next start makes them. `--remove` takes them out again, as `data_generation.remove_synthetic` does.
+`run_demo.py` runs it after training. Each is simulated in this shop's products until last midnight, written as an
+import of events that trends, statistics and training leave out (`database.repositories.demo_traffic`), and folded into
+a profile as live events are; `<home>/demo_shoppers.json` says who they are. Made once, and anew where another version
+is served, the catalogue or the personas changed, or the histories grew old. All in one transaction: interrupted,
+nothing is half there, and the next start makes them. `--remove` takes them out again, as
+`data_generation.remove_synthetic` does.
 """
 
 import argparse
@@ -47,8 +48,7 @@ _VERSION = 1  # of what a history means; another one is made anew
 async def make(settings: Settings, steps: Steps, now: datetime, seed: int = SEED) -> tuple[DemoShopper, ...]:
     """The demo shoppers of this home with histories until the midnight (UTC) before `now`.
 
-    Where those that are there still hold, nothing is made.
-    Raises CadenceError. Without a published version nobody is made.
+    Where those that are there still hold, nothing is made; nor is it without a published version. Raises CadenceError.
     """
     home = settings.storage.cadence_home
     database = Database(settings.storage.url)
