@@ -2,7 +2,9 @@
 
 A demo shopper is a pronounced specimen: most of what they want is of their persona's departments, where one of many
 simulated shoppers wants half of it from anywhere; and of a few such shoppers it is the one who came closest to what the
-persona wants. Everything else about them is the persona's.
+persona wants. Everything else about them is the persona's. The same weeks are simulated whenever this is done, without
+a look at what has come on sale since, and moved by whole days to end when they shall: on any day the shop has the same
+demo shoppers.
 """
 
 import re
@@ -10,7 +12,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -30,6 +32,7 @@ from data_generation.world import World
 
 DAYS = 28  # that a history lasts: what is older has faded
 VISITS = 40
+SIMULATED_UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 DRAWN = 6  # shoppers of whom the most typical one is taken
 OWN = 0.95  # share of the needs that come from the persona's departments
 _NAMESPACE = UUID("6f0d7c1e-6f5b-5b0e-9d55-1f6a0f2c9a51")
@@ -55,17 +58,20 @@ def history(
 ) -> History:
     """The persona's history until `until`, a midnight. `key`: the key under which a user id is stored.
 
-    The same arguments give the same events with the same ids. What the shop does not sell any more is left out.
+    The same arguments give the same events with the same ids, another `until` the same at other times. What the shop
+    does not sell any more is left out.
     """
     who, name = replace(persona, own=max(persona.own, OWN)), user_id(persona)
-    window = Window(until.timestamp() - DAYS * DAY, until.timestamp())
-    cast = Cast(world, (who,), load_behaviors(), load_calibration(), window, seed)
+    end, moved = SIMULATED_UNTIL.timestamp(), until - SIMULATED_UNTIL
+    window = Window(end - DAYS * DAY, end)
+    on_sale = replace(world, arrived=np.zeros(len(world.product_ids)))
+    cast = Cast(on_sale, (who,), load_behaviors(), load_calibration(), window, seed)
     rows = _most_typical(cast, [make_rows(cast, Block(number, number, 1, VISITS), name) for number in range(DRAWN)])
     searched = ({"action_type": Action.SEARCH.value, **row} for row in rows.queries.iter_rows(named=True))
     done = sorted([*searched, *rows.events.iter_rows(named=True)], key=_order)
     ids, events = uuid5(_NAMESPACE, f"{persona.name} {seed}"), []
     for position, row in enumerate(done):
-        event = engagement_of(_event_row(row, name), key(name), ids, position)
+        event = engagement_of(_event_row(row, name, moved), key(name), ids, position)
         if event.item_id is None:
             events.append(event)
         elif (facts := facts_of(event.item_id)) is not None:
@@ -96,11 +102,11 @@ def _order(row: Mapping[str, Any]) -> tuple[datetime, bool]:
     return row["timestamp"], row["action_type"] != Action.SEARCH.value
 
 
-def _event_row(row: Mapping[str, Any], name: str) -> EventRow:
+def _event_row(row: Mapping[str, Any], name: str, moved: timedelta) -> EventRow:
     searched = row["action_type"] == Action.SEARCH.value
     return EventRow(
         user_id=name,
-        occurred_at=row["timestamp"],
+        occurred_at=row["timestamp"] + moved,
         action_type=Action(row["action_type"]),
         item_id=None if searched else row["item_id"],
         session_id=row["session_id"],
