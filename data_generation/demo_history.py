@@ -1,6 +1,6 @@
 """One persona → one shopper's recent history in one shop, by the simulator of `data_generation.block`.
 
-A demo shopper is a pronounced specimen: most of what they want is of their persona's departments, where one of many
+A demo shopper is a pronounced specimen: all that they want is of their persona's departments, where one of many
 simulated shoppers wants half of it from anywhere; and of a few such shoppers it is the one who came closest to what the
 persona wants. Everything else about them is the persona's. The same weeks are simulated whenever this is done, without
 a look at what has come on sale since, and moved by whole days to end when they shall: on any day the shop has the same
@@ -34,7 +34,6 @@ DAYS = 28  # that a history lasts: what is older has faded
 VISITS = 40
 SIMULATED_UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 DRAWN = 6  # shoppers of whom the most typical one is taken
-OWN = 0.95  # share of the needs that come from the persona's departments
 _NAMESPACE = UUID("6f0d7c1e-6f5b-5b0e-9d55-1f6a0f2c9a51")
 FactsOf = Callable[[str], EventFacts | None]
 """What the served version knows of a product id; None for what is not sold."""
@@ -61,7 +60,7 @@ def history(
     The same arguments give the same events with the same ids, another `until` the same at other times. What the shop
     does not sell any more is left out.
     """
-    who, name = replace(persona, own=max(persona.own, OWN)), user_id(persona)
+    who, name = replace(persona, own=1.0), user_id(persona)
     end, moved = SIMULATED_UNTIL.timestamp(), until - SIMULATED_UNTIL
     window = Window(end - DAYS * DAY, end)
     on_sale = replace(world, arrived=np.zeros(len(world.product_ids)))
