@@ -15,10 +15,10 @@ from config.keys import user_hash_key
 from config.progress import Steps
 from config.settings import Settings, StorageSettings
 from core.demo_shoppers import FILE, DemoShopper, load_demo_shoppers
-from core.domain import Action, Engagement
+from core.domain import Action, Engagement, EventFacts
 from core.personalization.profile import folded
 from data_generation import demo_shoppers, remove_synthetic
-from data_generation.demo_history import DAYS, user_id
+from data_generation.demo_history import DAYS, history, user_id
 from data_generation.demo_shoppers import STALE, make, remove
 from data_generation.personas import load_personas
 from database.connection import Database
@@ -32,9 +32,11 @@ from database.repositories.product_events import latest_product_events, product_
 from database.repositories.profiles import compare, find_profile, owner_of, refold
 from database.repositories.training_queries import TrainingQueryRepository
 from database.repositories.trends import TrendRepository
+from tests.data_generation.toy_world import toy_world
 from tests.trained_shop import TrainedShop
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
+NOW = MIDNIGHT + timedelta(hours=12)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ async def test_each_persona_has_a_shopper_with_a_history_until_now(settings: Set
         own = [event_of(row) for row in rows if row.user_key == key]
         actions = {event.action for event in own}
         assert {Action.SEARCH, Action.CLICK, Action.VIEW} <= actions
-        assert all(NOW - timedelta(days=DAYS) <= event.occurred_at <= NOW for event in own)
+        assert all(MIDNIGHT - timedelta(days=DAYS) <= event.occurred_at <= MIDNIGHT for event in own)
         assert all(event.facts and event.facts.category for event in own if event.item_id)
         assert one.favourites and one.name[0].isupper() and one.about.endswith(".")
     assert {Action.ADD_TO_CART.value, Action.PURCHASE.value} <= {row.action for row in rows}
@@ -99,8 +101,22 @@ async def test_they_shop_in_their_own_departments_and_where_there_are_none_it_sa
     assert shoppers["beauty fan"].favourites[0] == "Beauty & Personal Care"
     assert shoppers["pet owner"].favourites[0] == "Pet Supplies"
     assert "nothing of the kind" not in shoppers["pet owner"].about
-    reader = shoppers["book lover"]  # the trained shop sells no books, but what else this persona wants
-    assert reader.favourites[0] == "Bedding & Home Decor"
+    assert "Video Games" not in shoppers["gamer"].favourites  # the trained shop sells none
+    assert shoppers["gamer"].favourites
+
+
+def test_a_shop_without_anything_of_the_kind_says_what_is_bought_instead() -> None:
+    hardware = toy_world(departments=("Hammers", "Nails"))
+    [beauty] = [persona for persona in load_personas() if persona.name == "beauty fan"]
+    made = history(hardware, beauty, MIDNIGHT, 1, str.upper, lambda _: EventFacts(category="Hammers"))
+    assert made.shopper.favourites == ("Hammers",)
+    assert made.shopper.about.endswith("This shop has nothing of the kind: Hammers instead.")
+    assert {event.user_key for event in made.events} == {"DEMO-BEAUTY-FAN"}
+    later = history(hardware, beauty, MIDNIGHT + timedelta(days=3), 1, str.upper, lambda _: None)
+    assert later.shopper.favourites == ()  # what is not sold any more is left out, what was searched is not
+    assert {event.action for event in later.events} <= {Action.SEARCH, Action.SUGGESTION_CLICK}
+    times = [{event.event_id: event.occurred_at for event in one.events} for one in (made, later)]
+    assert all(times[1][key] == times[0][key] + timedelta(days=3) for key in times[1])
 
 
 async def test_a_profile_is_the_fold_of_the_log(settings: Settings) -> None:
@@ -165,11 +181,11 @@ async def test_interrupted_half_way_the_next_start_completes_it(
 
 async def test_old_histories_are_made_anew(settings: Settings) -> None:
     first = await made(settings)
-    later = NOW + STALE + timedelta(seconds=1)
+    later = MIDNIGHT + STALE + timedelta(seconds=1)
+    assert await made(settings, MIDNIGHT + STALE) == first
     assert [one.user_id for one in await made(settings, later)] == [one.user_id for one in first]
     rows = await read(settings, log)
-    assert max(event_of(row).occurred_at for row in rows) > NOW + STALE - timedelta(days=DAYS)
-    assert min(event_of(row).occurred_at for row in rows) >= later - timedelta(days=DAYS)
+    assert min(event_of(row).occurred_at for row in rows) >= MIDNIGHT + STALE - timedelta(days=DAYS)
 
 
 async def test_a_changed_catalogue_makes_them_anew(settings: Settings) -> None:
