@@ -31,6 +31,7 @@ OLDEST_PYTHON = (3, 11)
 FREE_BYTES_FOR_VENV = 6 * 2**30  # torch and its companions, unpacked, with room for pip's downloads
 FREE_BYTES_FOR_HOME = 2**30
 READY_SECONDS = 120
+INTERRUPTED = 130  # exit status after Ctrl-C, here and in what is run
 
 
 class SetupError(Exception):
@@ -139,6 +140,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--prepare-only", action="store_true", help="set up and train, do not serve")
+    parser.add_argument(
+        "--no-demo-shoppers",
+        action="store_true",
+        help="make no shoppers with a history for the page to shop as; those that were made stay until "
+        "`python -m data_generation.demo_shoppers --home DIR --remove`",
+    )
     parser.add_argument("--tour", action="store_true", help="the walk through the method in the terminal")
     parser.add_argument("--torch-index", metavar="URL", help="another package index for torch (CPU-only wheels)")
     return parser.parse_args(arguments)
@@ -153,6 +160,16 @@ def prepare(python: Path, options: argparse.Namespace, environment: dict[str, st
     for entry in options.map:
         command += ["--map", entry]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def make_demo_shoppers(python: Path, options: argparse.Namespace, environment: dict[str, str]) -> None:
+    """Makes those that are not yet there. The shop opens without them, too; Ctrl-C means that it shall not."""
+    command = [str(python), "-m", "data_generation.demo_shoppers", "--home", options.home]
+    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        say("the shop has no demo shoppers: what was wrong is said above")
 
 
 def serve(python: Path, options: argparse.Namespace, environment: dict[str, str]) -> int:
@@ -221,8 +238,12 @@ def main(arguments: list[str]) -> int:
         python = ensure_environment([ROOT / "requirements.txt"], options.torch_index)
         environment = {**os.environ, "CADENCE_HOME": options.home, "PYTHONUNBUFFERED": "1"}
         status = prepare(python, options, environment)
-        if status or options.prepare_only:
+        if status:
             return status
+        if not options.no_demo_shoppers and not options.tour:
+            make_demo_shoppers(python, options, environment)
+        if options.prepare_only:
+            return 0
         if options.tour:
             return subprocess.run(
                 [str(python), "-m", "training.tour"], cwd=ROOT, env=environment, check=False
@@ -233,7 +254,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print("\n✗ interrupted: the next start carries on from here", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

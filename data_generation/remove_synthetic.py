@@ -1,9 +1,9 @@
 """Takes simulated traffic out of a shop again: `python -m data_generation.remove_synthetic --home DIR`.
 
 Everything that POST /admin/generate-synthetic-data has written: searches, events, profiles, and the products that were
-made up, which a running service stops finding within a second. What real shoppers did stays, as do files of simulated
-traffic that were imported like any log, and what `data_generation.closed_loop` did in the service. Interrupted, it is
-finished by the next removal.
+made up, which a running service stops finding within a second; the demo shoppers, too. What real shoppers did stays, as
+do files of simulated traffic that were imported like any log, and what `data_generation.closed_loop` did in the
+service. Interrupted, it is finished by the next removal.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import cast
 from config.progress import Steps
 from config.settings import Settings, StorageSettings
 from core import artifacts
+from core.demo_shoppers import FILE
 from core.domain import JobState
 from core.errors import CadenceError, InputFileError
 from data_generation.store import fold_profiles
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(storage: StorageSettings, report: JobReport) -> int:
     steps = JobSteps(report, {"Removing": 0.5, "Folding": 0.5})
     with steps.step("Removing simulated traffic"):
+        (storage.cadence_home / FILE).unlink(missing_ok=True)
         imports, products = asyncio.run(remove(storage.url))
     steps.say(f"{imports} imports and {products:,} made-up products are gone")
     if artifacts.current_version(storage.artifacts):  # without one nothing has been folded

@@ -92,7 +92,8 @@ def test_it_starts_without_installed_packages() -> None:
     command = [sys.executable, "-I", "-S", str(ROOT / "run_demo.py"), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for option in ("--catalog", "--queries", "--events", "--home", "--port", "--preset", "--prepare-only", "--tour"):
+    options = ("--catalog", "--queries", "--events", "--home", "--port", "--preset", "--prepare-only", "--tour")
+    for option in (*options, "--no-demo-shoppers"):
         assert option in done.stdout
 
 
@@ -218,8 +219,9 @@ def test_options_reach_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     options = ["--home", "here", "--queries", "log.csv", "--map", "query=q", "--preset", "tiny", "--prepare-only"]
     assert main(options) == 0
-    [command] = commands
+    command, demo = commands
     assert command[:3] == ["python", "-m", "training.train_models"]
+    assert demo == ["python", "-m", "data_generation.demo_shoppers", "--home", str(tmp_path / "here")]
     rest = command[3:]
     assert dict(zip(rest[::2], rest[1::2], strict=True)) == {
         "--home": str(tmp_path / "here"),
@@ -227,6 +229,26 @@ def test_options_reach_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "--queries": str(log),
         "--map": "query=q",
     }
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "ends"),
+    [("--no-demo-shoppers", 1, 0), ("--prepare-only", 1, 0), ("--prepare-only", 130, 130), ("--tour", 1, 0)],
+)
+def test_the_shop_opens_without_demo_shoppers_unless_it_was_interrupted(
+    option: str, status: int, ends: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        demo = "data_generation.demo_shoppers" in command
+        made.append(demo)
+        return subprocess.CompletedProcess(command, status if demo else 0)
+
+    monkeypatch.setattr(run_demo, "ensure_environment", lambda *_: Path("python"))
+    monkeypatch.setattr(subprocess, "run", run)
+    assert main(["--home", str(tmp_path), option, "--prepare-only"] if option != "--tour" else ["--tour"]) == ends
+    assert any(made) == (option == "--prepare-only")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")

@@ -3,7 +3,7 @@
 A text speaks by its words (as terms, and as brands), and by its pseudo-category:
 
 - personal: how strongly the shopper is drawn to them in the long run;
-- contextual: the same in this visit;
+- contextual: the same in this visit, or before it has said anything, in these days;
 - collaborative: how much shoppers of the same cohorts are drawn to its pseudo-category, beside the others listed;
 - temporal: how much of what the shopper does with its pseudo-category falls on this part of the day.
 
@@ -16,13 +16,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.personalization.decayed import SEASON, VISIT, DecayedTable, FloatArray
+from core.personalization.decayed import DAYS, HALF_LIVES, SEASON, VISIT, DecayedTable, FloatArray
 from core.personalization.keys import NO_KEY, Space, key_of
 from core.personalization.profile import day_part, habit_key
 from core.personalization.shopper import Shopper
 from core.text.terms import asked_terms
 
-_HALF = (2.0, 6.0)  # strengths that count a half: in a visit, in a season
+_HALF = {VISIT: 2.0, DAYS: 4.0, SEASON: 6.0}  # strengths that count a half
+_VISIT_OVER = HALF_LIVES[VISIT]  # seconds without an event, after which another visit begins
 _TERMS_SHARE = 0.6  # of a text's say that its words have; the rest is its pseudo-category's
 _Strengths = Mapping[int, tuple[float, float]]
 _NOTHING = (0.0, 0.0)
@@ -36,11 +37,14 @@ def query_components(
     The first `typed_words` words of a text are typed by everybody in this list, and say nothing.
     """
     profile, now = shopper.profile, shopper.now
-    terms, brands = _by_key(profile.terms, now), _by_key(profile.brands, now)
-    by_kind, habits, part = _by_key(profile.kinds, now), _by_key(profile.habits, now), day_part(now)
+    speed = VISIT if now - profile.last_at <= _VISIT_OVER else DAYS
+    terms, brands, by_kind, habits = (
+        _by_key(table, now, speed) for table in (profile.terms, profile.brands, profile.kinds, profile.habits)
+    )
+    part = day_part(now)
     keys = [_kind_key(kind) if kind else NO_KEY for kind in kinds]
-    of_kind = {kind: _of_kind(kind, by_kind, habits, part) for kind in set(keys)}
-    visit_half, season_half = _HALF
+    visit_half, season_half = _HALF[speed], _HALF[SEASON]
+    of_kind = {kind: _of_kind(kind, by_kind, habits, part, visit_half) for kind in set(keys)}
     rows = []
     for text, kind in zip(texts, keys, strict=True):
         visit, season = _said_by(text, typed_words, terms, brands)
@@ -55,16 +59,18 @@ def query_components(
     return table
 
 
-def _of_kind(kind: int, by_kind: _Strengths, habits: _Strengths, part: int) -> tuple[float, float, float]:
+def _of_kind(
+    kind: int, by_kind: _Strengths, habits: _Strengths, part: int, visit_half: float
+) -> tuple[float, float, float]:
     """How far its strengths go, in this visit and in the season, and what share of it falls on this part of the day."""
     visit, season = by_kind.get(kind, _NOTHING)
     habit = max(0.0, habits.get(habit_key(kind, part), _NOTHING)[1]) / season if season > 0 else 0.0
-    return _grown(visit, _HALF[0]), _grown(season, _HALF[1]), min(habit, 1.0)
+    return _grown(visit, visit_half), _grown(season, _HALF[SEASON]), min(habit, 1.0)
 
 
-def _by_key(table: DecayedTable, now: float) -> _Strengths:
-    """In this visit, and in the season."""
-    strengths = table.strengths(now)[:, [VISIT, SEASON]].tolist()
+def _by_key(table: DecayedTable, now: float, speed: int) -> _Strengths:
+    """At `speed`, in this visit or in these days, and in the season."""
+    strengths = table.strengths(now)[:, [speed, SEASON]].tolist()
     return {key: (visit, season) for key, (visit, season) in zip(table.keys, strengths, strict=True)}
 
 

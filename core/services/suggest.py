@@ -9,7 +9,7 @@ rules (blocked, pinned) → one line for each thing → not ten of one kind → 
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
@@ -119,7 +119,7 @@ class SuggestService:
         if added is not None:
             scores = [sum(three) for three in zip(base, added.session, added.taste, strict=True)]
         chosen = self._chosen(candidates, probabilities(scores), pinned, typed, query, now)
-        suggestions = tuple(
+        suggestions = _scored_in_order(
             self._suggestion(pool.candidates.get(line.text), line, typed, query, now) for line in chosen
         )
         if query.explain:
@@ -217,13 +217,7 @@ class SuggestService:
             if not now.rules.blocks(candidate.text) and form_key(candidate.text) not in taken
         ]
         lines = merged(ranked, [form_key(line.text) for line in ranked])
-        chosen = [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
-        best = 1.0
-        for at, line in enumerate(chosen):  # what stands lower for another reason is not scored above
-            if line.probability > best:
-                chosen[at] = line._replace(probability=best)
-            best = min(best, line.probability)
-        return chosen
+        return [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
 
     def _empty_box(self, query: SuggestQuery, now: Now, begun: float) -> SuggestReply:
         """Own recent queries, then what rises now, then the head of the log."""
@@ -283,6 +277,15 @@ class SuggestService:
         if not count or not suggestions:
             return ()
         return self._bundle.best_products(normalize(suggestions[0].text), count)
+
+
+def _scored_in_order(suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
+    """What stands lower for another reason than its probability is not scored above what stands before it."""
+    best, scored = 1.0, []
+    for one in suggestions:
+        best = min(best, one.score)
+        scored.append(one if one.score == best else replace(one, score=best))
+    return tuple(scored)
 
 
 def _with_reason(suggestion: Suggestion, reason: dict[str, object]) -> Suggestion:

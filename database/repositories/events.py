@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.domain import Action, Engagement, EventFacts, PreviousQuery
 from core.text.normalize import normalize
 from database.models import events
+from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.statements import chunks, upsert
 
 
@@ -168,7 +169,7 @@ class EventRepository:
         shoppers = func.count(func.distinct(func.coalesce(events.c.user_key, events.c.session_id)))
         found = (
             select(events.c.normalized, shoppers)
-            .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+            .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), IS_TRAFFIC)
             .group_by(events.c.normalized)
             .having(shoppers >= min_shoppers)
         )
@@ -180,8 +181,8 @@ class EventRepository:
         return (await self._session.execute(select(func.count()).select_from(events))).scalar_one()
 
     async def counts_by_action(self) -> dict[str, int]:
-        """How many events of each action; actions without events are absent."""
+        """How many events of each action, without those of demo shoppers; actions without events are absent."""
         rows = await self._session.execute(
-            select(events.c.action, func.count()).group_by(events.c.action).order_by(events.c.action)
+            select(events.c.action, func.count()).where(IS_TRAFFIC).group_by(events.c.action).order_by(events.c.action)
         )
         return {action: count for action, count in rows}  # noqa: C416  # rows are not plain tuples for the type checker

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from core.domain import Action
 from database.models import events
+from database.repositories.demo_traffic import IS_TRAFFIC
 
 OVERLAP = timedelta(seconds=15)  # a writer waits at most 5 s for another process; the rest is for clocks that differ
 _ROWS_AT_ONCE = 5_000
@@ -35,7 +36,7 @@ class LiveSearch:
 _shopper = func.coalesce(events.c.user_key, events.c.session_id, events.c.event_id)
 _searches = (
     select(events.c.event_id, events.c.normalized, events.c.query, _shopper, events.c.occurred_at, events.c.received_at)
-    .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+    .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), IS_TRAFFIC)
     .order_by(events.c.occurred_at, func.length(events.c.normalized))
 )
 

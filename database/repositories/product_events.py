@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from core.domain import ACTION_WEIGHTS, Action
 from database.models import events, sessions
+from database.repositories.demo_traffic import IS_TRAFFIC
 
 _ROWS_AT_ONCE = 5_000
 _ACTIONS = [
@@ -46,7 +47,7 @@ _events = (
         sessions.c.referrer,
     )
     .join(sessions, sessions.c.session_id == events.c.session_id, isouter=True)
-    .where(events.c.action.in_(_ACTIONS), events.c.item_id.is_not(None))
+    .where(events.c.action.in_(_ACTIONS), events.c.item_id.is_not(None), IS_TRAFFIC)
 )
 
 
@@ -54,7 +55,7 @@ def latest_product_events(connection: Connection, limit: int) -> Iterator[Produc
     """The latest `limit`, in the order in which they occurred."""
     cut = connection.execute(
         select(events.c.occurred_at)
-        .where(events.c.action.in_(_ACTIONS), events.c.item_id.is_not(None))
+        .where(events.c.action.in_(_ACTIONS), events.c.item_id.is_not(None), IS_TRAFFIC)
         .order_by(events.c.occurred_at.desc())
         .offset(limit)
         .limit(1)

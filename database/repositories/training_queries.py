@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Action, WeightedQuery
 from database.models import events, query_log
+from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.events import EventRepository
 from database.repositories.query_log import QueryLogRepository
 
@@ -62,7 +63,7 @@ def _timed(since: datetime | None) -> CompoundSelect[tuple[str, datetime]]:
     shopper = func.coalesce(events.c.user_key, events.c.session_id, events.c.event_id)
     live = (
         select(events.c.normalized, func.max(events.c.occurred_at).label("at"))
-        .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+        .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), IS_TRAFFIC)
         .group_by(events.c.normalized, shopper)
     )
     visitor = func.coalesce(query_log.c.user_key, query_log.c.session_id, cast(query_log.c.id, String))

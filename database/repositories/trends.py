@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Action
 from database.models import events, query_log
+from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.statements import chunks
 
 EARLIER_WINDOWS = 4  # a month before the week: enough to know what is usual, not so much that last season counts
@@ -36,7 +37,7 @@ class TrendRepository:
         (a part counts as a whole); 0 where there are none.
         """
         shopper = func.coalesce(events.c.user_key, events.c.session_id)
-        live = (events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None))
+        live = (events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), IS_TRAFFIC)
         now = _shoppers(shopper, events.c.occurred_at >= start)
         found = (
             select(events.c.normalized, now, *_by_window(shopper, events.c.occurred_at, start, window))

@@ -137,8 +137,12 @@ def test_suggestions_follow_what_was_searched_and_fade() -> None:
     story.searches("trail running", MINUTE)
     texts, kinds = ["red pot", "trail bike", "shoes"], ["pots", None, "running shoes"]
     assert story.order_of_queries(texts, kinds, 2 * MINUTE)[-1] == "red pot"
-    now, later = (story.query_components(texts, kinds, after)[:, 1] for after in (2 * MINUTE, DAY))
-    assert (now[1:] > 0.05).all() and (later < 0.01).all()  # of the visit nothing is left
+    now, later, last = (story.query_components(texts, kinds, after)[:, 1] for after in (2 * MINUTE, DAY, 10 * WEEK))
+    assert (now[1:] > 0.05).all() and (last < 0.01).all()
+    assert (later[1:] < now[1:]).all() and (later[1:] > 0.02).all()  # the next visit begins where this one ended
+    story.searches("red pot", DAY)
+    said = story.query_components(texts, kinds, DAY + MINUTE)[:, 1]
+    assert said[0] > 0.05 and (said[1:] < 0.01).all()  # until it says what it is about
 
 
 def test_of_somebody_unknown_nothing_is_known() -> None:
