@@ -3,15 +3,21 @@
 from dataclasses import asdict
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Path
 
 from api.cards import products_by_id
 from api.dependencies import State
 from api.errors import ProblemError, problem_responses
 from api.schemas.catalog import ProductResponse
-from api.schemas.storefront import Department, StorefrontResponse
+from api.schemas.storefront import Department, ShopperToTry, StorefrontResponse
+from api.state import AppState
+from core.demo_shoppers import load_demo_shoppers
 from core.domain import SearchQuery
+from core.errors import InputFileError
 from core.ranking.business import MARGIN_ATTRIBUTE
+
+_log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["storefront"])
 
@@ -23,7 +29,23 @@ async def storefront(state: State) -> StorefrontResponse:
     if state.models.has_catalog:
         everything = await state.product_search.search(SearchQuery("", limit=0))
         departments = [Department(category=one.value, product_count=one.count) for one in everything.facets.category]
-    return StorefrontResponse(departments=departments, image_hosts=list(state.settings.serving.image_hosts))
+    return StorefrontResponse(
+        departments=departments, shoppers=_shoppers(state), image_hosts=list(state.settings.serving.image_hosts)
+    )
+
+
+def _shoppers(state: AppState) -> list[ShopperToTry]:
+    """Those of a demonstration. A file that cannot be read is said in the log: the shop opens without them."""
+    try:
+        shoppers = load_demo_shoppers(state.settings.storage.cadence_home)
+    except InputFileError as error:
+        state.metrics.counts["demo_shoppers_unreadable"] += 1
+        _log.error("nobody to try as a shopper", error=str(error))
+        return []
+    return [
+        ShopperToTry(user_id=one.user_id, name=one.name, about=one.about, favourites=list(one.favourites))
+        for one in shoppers
+    ]
 
 
 @router.get("/products/{product_id:path}", responses=problem_responses(404, 503))

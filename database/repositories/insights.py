@@ -31,10 +31,11 @@ from sqlalchemy import (
 
 from core.domain import Action
 from database.models import events, list_log, lists_empty
+from database.repositories.demo_traffic import IS_TRAFFIC
 
 POSITIONS = 10  # as many as a list shows; those further down are counted together
 SEQUENCE_GAP_SECONDS = 30  # who pauses longer has begun to type anew
-_KINDS = ("suggest", "search", "recommend")
+_KINDS = ("suggest", "search", "browse", "recommend")
 _TYPED, _CHOSEN, _LEFT = range(3)  # what happened to the box: a keystroke, a choice of a suggestion, anything after it
 
 
@@ -107,8 +108,13 @@ class Funnel:
     purchased: int
 
 
+def happened(span: Span) -> ColumnElement[bool]:
+    """Of an event in the span that somebody caused; demo shoppers are nobody."""
+    return and_(span.holds(events.c.occurred_at), IS_TRAFFIC)
+
+
 def did(action: Action, span: Span) -> ColumnElement[bool]:
-    return and_(events.c.action == action.value, span.holds(events.c.occurred_at))
+    return and_(events.c.action == action.value, happened(span))
 
 
 def was_shown(kind: str, span: Span) -> ColumnElement[bool]:
@@ -159,7 +165,7 @@ def count_sessions(connection: Connection, span: Span) -> int:
     shown = select(list_log.c.session_id).where(list_log.c.kind.in_(_KINDS), span.holds(list_log.c.created_at))
     acted = select(events.c.session_id).where(
         events.c.action.in_([action.value for action in Action]),  # named, so that the index is used
-        span.holds(events.c.occurred_at),
+        happened(span),
         events.c.session_id.is_not(None),
     )
     return connection.execute(select(func.count()).select_from(union(shown, acted).subquery())).scalar_one()
@@ -186,7 +192,7 @@ def count_typing(connection: Connection, span: Span) -> Typing:
         case((did_what == Action.SUGGESTION_CLICK.value, literal(_CHOSEN)), else_=literal(_LEFT)),
     ).where(
         did_what.in_([Action.SUGGESTION_CLICK.value, Action.SEARCH.value, Action.CLICK.value]),
-        span.holds(events.c.occurred_at),
+        happened(span),
         events.c.session_id.is_not(None),
     )
     seen = union_all(lists, acted).subquery()
@@ -251,7 +257,7 @@ def count_funnel(connection: Connection, span: Span) -> Funnel:
         select(*done)
         .where(
             events.c.action.in_([step.value for step in steps]),
-            span.holds(events.c.occurred_at),
+            happened(span),
             events.c.session_id.is_not(None),
         )
         .group_by(events.c.session_id)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from api.main import create_app
 from config.settings import ServingSettings, Settings
+from core.demo_shoppers import FILE, DemoShopper, save_demo_shoppers
 from tests.api.calls import in_service, post, rows, start_session, state_of
 from tests.api.small_shop import SmallShop
 
@@ -20,6 +21,16 @@ def test_a_shop_without_a_catalogue_has_no_departments(settings: Settings) -> No
     with TestClient(create_app(settings, load=lambda *_: SmallShop(has_catalog=False).models())) as client:
         assert client.get("/storefront").json()["departments"] == []
         assert post(client, "/browse", {}).json()["code"] == "no_catalog"
+
+
+def test_shoppers_to_try_are_those_of_the_home(client: TestClient, settings: Settings) -> None:
+    home = settings.storage.cadence_home
+    save_demo_shoppers(home, [DemoShopper("demo-gamer", "gamer", "Gamer", "Plays.", ("Video Games",))])
+    gamer = {"user_id": "demo-gamer", "name": "Gamer", "about": "Plays.", "favourites": ["Video Games"]}
+    assert client.get("/storefront").json()["shoppers"] == [gamer]
+    (home / FILE).write_text("[1]", encoding="utf-8")
+    assert client.get("/storefront").json()["shoppers"] == []  # the shop opens without them, and says so
+    assert state_of(client).metrics.counts["demo_shoppers_unreadable"] == 1
 
 
 def test_a_department_is_browsed_like_a_search_and_logged_as_what_it_is(client: TestClient) -> None:

@@ -11,7 +11,9 @@ from sqlalchemy.dialects import postgresql
 from core.domain import Action, Engagement, Product
 from database.connection import Database
 from database.repositories import insights
-from database.repositories.events import EventRepository
+from database.repositories.demo_traffic import DEMO_SHOPPERS
+from database.repositories.events import EventRepository, insert_new
+from database.repositories.imports import SYNTHETIC, ImportRepository
 from database.repositories.insight_tables import (
     EmptyQuery,
     RisingQuery,
@@ -97,6 +99,22 @@ async def test_an_empty_database_counts_nothing(database: Database) -> None:
     assert await counted(database, count_sessions) == 0
 
 
+async def test_demo_shoppers_are_nobody(database: Database) -> None:
+    log = Log()
+    log.searched("hat", 10)
+    log.did(Action.CLICK, 20, item_id="p1")
+    await log.store(database)
+    async with database.transaction() as session:
+        number = await ImportRepository(session).begin(DEMO_SHOPPERS, "demo shoppers", "a" * 64, SYNTHETIC)
+        demo = Engagement("demo", Action.CLICK, START + timedelta(seconds=30), "d", "somebody", item_id="p2")
+        await (await session.connection()).run_sync(insert_new, [demo], START, number)
+    assert await counted(database, lambda connection, span: count_in_parts(connection, [span])) == [
+        Counts(0, 1, 1, 0, 0)
+    ]
+    assert [one.product_id for one in await counted(database, find_top_products)] == ["p1"]
+    assert await counted(database, count_sessions) == 1
+
+
 async def test_a_part_holds_its_start_and_not_its_end(database: Database) -> None:
     log = Log()
     log.typed("r", "re", at=-2)  # before the hour
@@ -115,7 +133,7 @@ async def test_a_part_holds_its_start_and_not_its_end(database: Database) -> Non
     assert await counted(database, lambda connection, span: count_in_parts(connection, [span.before])) == [
         Counts(2, 0, 0, 0, 0)
     ]
-    assert await counted(database, count_lists) == {"suggest": 3, "search": 3, "recommend": 0}
+    assert await counted(database, count_lists) == {"suggest": 3, "search": 3, "browse": 0, "recommend": 0}
 
 
 async def test_sessions_are_counted_once_wherever_they_show(database: Database) -> None:
