@@ -66,7 +66,7 @@ export class CadenceClient {
 
   /** Begin another session, for `visit.user_id` or a new guest. `takeAlong`: what was done so far becomes theirs. */
   async start(visit = {}, { takeAlong = false } = {}) {
-    await this.flush();
+    if (this.#session) await this.flush(); // what was done is told in the name of who did it
     const begun = await this.call("/user/session/start", visit, { token: takeAlong && this.#session?.session_token });
     this.given = null;
     this.#session = begun;
@@ -289,14 +289,23 @@ function picture(product) {
   return image;
 }
 
+/** Properties that a page has set before this module was there: they would hide those of the class. */
+function early(element) {
+  const names = ["client", "labels", "picture", "request", "value"].filter((name) => Object.hasOwn(element, name));
+  const found = Object.fromEntries(names.map((name) => [name, element[name]]));
+  names.forEach((name) => delete element[name]);
+  return found;
+}
+
 /** The element. Attributes, properties, events, parts and custom properties: cadence-search.d.ts. */
 export class CadenceSearch extends HTMLElement {
   static observedAttributes = ["placeholder", "label", "endpoint", "session"];
 
+  #early = early(this);
   /** Draws a product: `(product) => Element`. */
-  picture = picture;
+  picture = this.#early.picture ?? picture;
   /** Fields of /autosuggest that each request carries besides the usual ones. */
-  request = {};
+  request = this.#early.request ?? {};
 
   #labels = LABELS;
   #client = null;
@@ -374,6 +383,7 @@ export class CadenceSearch extends HTMLElement {
     root.append(form, announcer);
     this.#label();
     this.value = this.getAttribute("value") ?? "";
+    Object.assign(this, this.#early);
     this.#listen();
   }
 
@@ -470,7 +480,7 @@ export class CadenceSearch extends HTMLElement {
       return;
     }
     const ask = async () => {
-      this.#asked = performance.now();
+      if (prefix) this.#asked = performance.now(); // the first letter does not wait for the empty box
       this.#request = new AbortController();
       const number = (name, otherwise) => Number(this.getAttribute(name) ?? otherwise);
       const body = {

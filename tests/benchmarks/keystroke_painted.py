@@ -38,7 +38,10 @@ _LISTEN = """() => {
     });
     const box = document.querySelector("cadence-search");
     const input = box.shadowRoot.querySelector("input");
-    input.addEventListener("keydown", (event) => (window.pressed = { at: event.timeStamp, shown: false }));
+    const isLetter = ({ key }) => key.length === 1; // what empties the box is not measured
+    input.addEventListener("keydown", (event) => {
+        window.pressed = isLetter(event) ? { at: event.timeStamp, shown: false } : null;
+    });
     box.addEventListener("cadence:suggest", ({ detail }) => {
         const key = window.pressed;
         if (!key || key.shown || detail.prefix !== box.value || detail.answer.items.length === 0) return;
@@ -50,9 +53,10 @@ _LISTEN = """() => {
     plain.id = "plain";
     document.querySelector("main").prepend(plain, below);
     window.floor = [];
-    plain.addEventListener("keydown", (event) => (plain.at = event.timeStamp));
+    plain.addEventListener("keydown", (event) => (plain.at = isLetter(event) ? event.timeStamp : null));
     plain.addEventListener("input", () => {
         const at = plain.at;
+        if (at === null) return;
         below.textContent = plain.value;
         painted((now) => window.floor.push(now - at));
     });
@@ -110,7 +114,6 @@ def _type(
 
 
 def _type_into(page: Page, selector: str, text: str, interval_ms: float) -> None:
-    page.evaluate("window.pressed = null")  # a list for nothing is no answer to a key
     page.locator(selector).fill("")
     for character in text:
         page.keyboard.press("Space" if character == " " else character)

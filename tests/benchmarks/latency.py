@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from core.demo_shoppers import FILE as DEMO_SHOPPERS
 from core.importing.queries import query_rows, read_queries
 from core.text.normalize import normalize
 from tests.e2e.server import start
@@ -60,6 +61,10 @@ def copy_home(home: Path, folder: Path) -> Path:
     copied.mkdir()
     (copied / "artifacts").symlink_to((home / "artifacts").resolve())
     shutil.copy(home / "cadence.sqlite3", copied)
+    if (home / "keys").is_dir():  # without them, users are strangers to their history
+        shutil.copytree(home / "keys", copied / "keys")
+    if (home / DEMO_SHOPPERS).exists():
+        shutil.copy(home / DEMO_SHOPPERS, copied)
     return copied
 
 

@@ -145,6 +145,22 @@ def test_a_given_session_is_used_and_words_can_be_changed(page: Page, service: S
     assert left and right and left["x"] < right["x"]
 
 
+def test_what_is_set_before_the_script_is_there_holds(page: Page, service: Server, site: OtherSite) -> None:
+    address = site.write("early.html", service)
+    file = site.folder / "early.html"
+    early = """<script>Object.assign(document.querySelector("cadence-search"), {
+        labels: { label: "Finden" }, value: "cof", request: { max_suggestions: 2 },
+        picture: () => document.createElement("hr") });</script><script type="module" """
+    file.write_text(file.read_text(encoding="utf-8").replace('<script type="module" ', early), encoding="utf-8")
+    page.goto(address)
+    box = page.get_by_role("combobox", name="Finden")
+    expect(box).to_have_value("cof")
+    box.press("End")
+    box.press_sequentially("fee")
+    expect(page.locator(".suggestion:not(.suggestion-product):not(.suggestion-scope)")).to_have_count(2)
+    expect(page.locator(".suggestion-product hr")).to_have_count(3)
+
+
 def test_it_can_be_themed_from_outside(page: Page, service: Server, site: OtherSite) -> None:
     address = site.write("themed.html", service, 'theme="dark"')
     page.goto(address)
