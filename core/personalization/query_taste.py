@@ -16,14 +16,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.personalization.decayed import DAYS, HALF_LIVES, SEASON, VISIT, DecayedTable, FloatArray
+from core.personalization.decayed import DAYS, SEASON, VISIT, DecayedTable, FloatArray
 from core.personalization.keys import NO_KEY, Space, key_of
 from core.personalization.profile import day_part, habit_key
 from core.personalization.shopper import Shopper
 from core.text.terms import asked_terms
 
 _HALF = {VISIT: 2.0, DAYS: 4.0, SEASON: 6.0}  # strengths that count a half
-_VISIT_OVER = HALF_LIVES[VISIT]  # seconds without an event, after which another visit begins
+_SAID = 0.5  # what is left of a search after half an hour: the least that a visit must have said
 _TERMS_SHARE = 0.6  # of a text's say that its words have; the rest is its pseudo-category's
 _Strengths = Mapping[int, tuple[float, float]]
 _NOTHING = (0.0, 0.0)
@@ -37,7 +37,7 @@ def query_components(
     The first `typed_words` words of a text are typed by everybody in this list, and say nothing.
     """
     profile, now = shopper.profile, shopper.now
-    speed = VISIT if now - profile.last_at <= _VISIT_OVER else DAYS
+    speed = VISIT if _strongest(profile.terms, now) >= _SAID or _strongest(profile.kinds, now) >= _SAID else DAYS
     terms, brands, by_kind, habits = (
         _by_key(table, now, speed) for table in (profile.terms, profile.brands, profile.kinds, profile.habits)
     )
@@ -66,6 +66,11 @@ def _of_kind(
     visit, season = by_kind.get(kind, _NOTHING)
     habit = max(0.0, habits.get(habit_key(kind, part), _NOTHING)[1]) / season if season > 0 else 0.0
     return _grown(visit, visit_half), _grown(season, _HALF[SEASON]), min(habit, 1.0)
+
+
+def _strongest(table: DecayedTable, now: float) -> float:
+    """What the visit has said most of; what was only shown in it says nothing."""
+    return float(table.strengths(now)[:, VISIT].max(initial=0.0))
 
 
 def _by_key(table: DecayedTable, now: float, speed: int) -> _Strengths:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from core.domain import Action, EventFacts
 from core.personalization.crowd import cohort_key
 from tests.core.personalization.events import START
-from tests.core.personalization.small_world import Story, buys, crowd_of
+from tests.core.personalization.small_world import THINGS, Story, buys, crowd_of
 
 NOW = timedelta()
 MINUTE, DAY, WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(days=7)
@@ -140,6 +140,8 @@ def test_suggestions_follow_what_was_searched_and_fade() -> None:
     now, later, last = (story.query_components(texts, kinds, after)[:, 1] for after in (2 * MINUTE, DAY, 10 * WEEK))
     assert (now[1:] > 0.05).all() and (last < 0.01).all()
     assert (later[1:] < now[1:]).all() and (later[1:] > 0.02).all()  # the next visit begins where this one ended
+    story.does(Action.IMPRESSION, sorted(THINGS)[0], DAY - MINUTE)  # to be shown something is to say nothing
+    assert (story.query_components(texts, kinds, DAY)[:, 1] == later).all()
     story.searches("red pot", DAY)
     said = story.query_components(texts, kinds, DAY + MINUTE)[:, 1]
     assert said[0] > 0.05 and (said[1:] < 0.01).all()  # until it says what it is about
