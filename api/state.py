@@ -14,6 +14,7 @@ from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.model_process import ModelProcess
 from api.rules import RulesFollower, SearchRulesFollower
+from api.schemas.storefront import Department
 from api.security import Gate
 from api.session_context import SessionContext
 from api.shoppers import Shoppers
@@ -97,3 +98,4 @@ class AppState:
     dashboard: Dashboard
     metrics: Metrics
     started_at: datetime
+    departments: tuple[tuple[str, int], list[Department]] | None = None  # of a version and the state of its catalogue

@@ -44,7 +44,7 @@ async def search(
         rules=partial(state.search_rules.current.for_query, now=datetime.now(UTC)),
     )
     response, reply = await _answer(state, caller, body, query, begun)
-    if query.offset == 0 and reply.total_results > 0 and not body.preview:
+    if query.offset == 0 and reply.total_results > 0 and body.completed and not body.preview:
         _record_completed_query(state, request_id, caller, query.text)
     return response
 
@@ -83,7 +83,7 @@ async def _answer(
     reply = await state.product_search.search(query, await state.shoppers.find(caller) if may_know else None)
     known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search" if query.text else "browse", reply.stage_ms)
-    if not body.preview:
+    if not body.preview and (reply.hits or query.offset == 0):  # past the end nothing was shown
         _log_list(state, version, request_id, caller, query, reply)
     said = {
         "stage_ms": reply.stage_ms if query.explain else None,

@@ -15,7 +15,7 @@ from api.state import AppState
 from core.demo_shoppers import load_demo_shoppers
 from core.domain import SearchQuery
 from core.errors import InputFileError
-from core.ranking.business import MARGIN_ATTRIBUTE
+from core.retrieval.columns import MARGIN_ATTRIBUTE
 
 _log = structlog.get_logger(__name__)
 
@@ -25,13 +25,24 @@ router = APIRouter(tags=["storefront"])
 @router.get("/storefront", responses=problem_responses(503))
 async def storefront(state: State) -> StorefrontResponse:
     """The shop's departments, whose pictures may be shown, and who may be tried as a shopper."""
-    departments = []
-    if state.models.has_catalog:
-        everything = await state.product_search.search(SearchQuery("", limit=0))
-        departments = [Department(category=one.value, product_count=one.count) for one in everything.facets.category]
     return StorefrontResponse(
-        departments=departments, shoppers=_shoppers(state), image_hosts=list(state.settings.serving.image_hosts)
+        departments=await _departments(state),
+        shoppers=_shoppers(state),
+        image_hosts=list(state.settings.serving.image_hosts),
     )
+
+
+async def _departments(state: AppState) -> list[Department]:
+    """Counted once for each state of the catalogue."""
+    models = state.models
+    if not models.has_catalog:
+        return []
+    counted = (models.version, models.catalog_number)
+    if state.departments is None or state.departments[0] != counted:
+        everything = await state.product_search.search(SearchQuery("", limit=0))
+        found = [Department(category=one.value, product_count=one.count) for one in everything.facets.category]
+        state.departments = counted, found
+    return state.departments[1]
 
 
 def _shoppers(state: AppState) -> list[ShopperToTry]:

@@ -41,7 +41,7 @@ UtcTime = Annotated[datetime, BeforeValidator(_is_text), AfterValidator(_in_utc)
 """A time; without a zone it is UTC."""
 
 
-PREVIEW = "a second look, which no shopper is shown: it is not logged, and counts for nothing"
+PREVIEW = "a second look, which no shopper is shown: it is not logged, and nothing is learnt from it"
 
 
 class RequestBody(BaseModel):

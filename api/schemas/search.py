@@ -79,6 +79,11 @@ class BrowseRequest(RequestBody):
 
 class SearchRequest(BrowseRequest):
     query: QueryText
+    completed: Flag = Field(
+        default=True,
+        description="false: a search that was counted before, with other filters or another order: its list is logged, "
+        "but the query is not remembered once more",
+    )
     interpret: Flag = Field(
         default=True, description="read prices, ratings, stock, brands, colours, … out of the query; false: words only"
     )

@@ -76,6 +76,7 @@ export interface SearchAnswer {
   corrected_query?: string;
   did_you_mean?: string;
   relaxed?: string;
+  understood?: { kind: string; text: string; value: string; applied: "filter" | "preference" | "ignored" }[];
   redirect?: string;
   stage_ms?: Record<string, number>;
 }
@@ -106,29 +107,46 @@ export interface Told {
 
 /** A request that was refused (RFC 9457 problem), or that never arrived (`code` "unreachable", `status` 0). */
 export class CadenceError extends Error {
+  constructor(problem?: { status?: number; code?: string; title?: string; detail?: string });
   readonly status: number;
   readonly code: string;
   readonly title: string;
   readonly detail: string;
 }
 
+/** Calls of one shop's service, within one session that is kept for all tabs. */
 export class CadenceClient {
+  /**
+   * `session`: the answer of /user/session/start, where the shop's own server began it; else one is begun here. One that
+   * is over is followed by another of the same user; a given one by a guest's, and `cadence:session-expired` on `window`.
+   */
   constructor(options?: { endpoint?: string; session?: Session | null });
+  /** The one for `endpoint` that all boxes of a page share; default: where this module came from. */
+  static shared(endpoint?: string): CadenceClient;
   readonly endpoint: string;
+  /** Grows with everything that may change what is suggested: events, told or stored, and sessions. */
+  readonly changes: number;
   /** The session, begun on the first call. */
   session(): Promise<Session>;
-  /** Begin another one. `takeAlong`: what was done so far becomes part of the profile of `user_id`. */
+  /**
+   * Begin another one, for `user_id` or a new guest. `takeAlong`: what was done so far becomes part of the profile of
+   * `user_id`. Several calls are answered in turn, so that the last one holds.
+   */
   start(
     visit?: { user_id?: string; device?: string; locale?: string; location?: string; referrer?: string },
     options?: { takeAlong?: boolean },
   ): Promise<Session>;
+  /** Completions of `prefix`, or recent and trending queries where it is empty. `more`: other fields of the request. */
   autosuggest(prefix: string, more?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<Suggestions>;
   search(query: string, more?: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<SearchAnswer>;
   /** POST within the session, to any path of the service. */
-  ask<Answer = unknown>(path: string, body: object | ((session: Session) => object), options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<Answer>;
+  ask<Answer = unknown>(path: string, body: object, options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<Answer>;
   /** POST, or GET where `body` is null, outside of a session. */
   call<Answer = unknown>(path: string, body: object | null, options?: { signal?: AbortSignal; token?: string; keepalive?: boolean }): Promise<Answer>;
-  /** Resolves to whether the event is stored by now; what is not is sent again later. Never rejects. */
+  /**
+   * Tell what the shopper did; impressions wait a second for company, the rest is sent at once. Resolves to whether all
+   * that waited is stored by now; what is not is kept, and sent again later. Never rejects.
+   */
   track(action: Action, told?: Told): Promise<boolean>;
   /** Send what waits. */
   flush(): Promise<boolean>;
@@ -166,7 +184,7 @@ export class CadenceSearch extends HTMLElement {
   request: Record<string, unknown>;
   readonly isOpen: boolean;
   close(): void;
-  /** Forget cached answers. */
+  /** Forget cached answers: for a page that knows of something that happened elsewhere. */
   forget(): void;
 }
 
@@ -185,7 +203,12 @@ declare global {
     "cadence:search": CustomEvent<{ query: string; category: string | null }>;
     /** A list is on screen. */
     "cadence:suggest": CustomEvent<{ prefix: string; answer: Suggestions }>;
-    /** Suggestions could not be had. */
-    "cadence:error": CustomEvent<{ error: CadenceError }>;
+    /** Suggestions could not be had; the next keystroke asks again. */
+    "cadence:error": CustomEvent<{ error: Error }>;
+  }
+
+  interface WindowEventMap {
+    /** A session that was given is over: begin another one on the shop's server, and set it. Meanwhile one is a guest. */
+    "cadence:session-expired": CustomEvent<{ session: Session }>;
   }
 }

@@ -1,18 +1,9 @@
 /**
- * `<cadence-search>`: a search box with suggestions, for any shop; and `CadenceClient`, the calls behind it.
- *
- *     <script type="module" src="https://search.example/static/cadence-search.js"></script>
- *     <cadence-search action="/search"></cadence-search>
+ * `<cadence-search>`: a search box with suggestions for any shop, and `CadenceClient`, the calls behind it.
  *
  * One module without dependencies and without a build, so that a shop can copy it: longer than our others for that
- * reason. Types and every attribute, event, part and custom property: cadence-search.d.ts. In the order of the file:
- *
- *     CadenceClient   session, requests, events in batches that survive the page
- *     CadenceSearch   the element: a WAI-ARIA 1.2 editable combobox with list autocomplete
- *
- * Focus stays in the input and `aria-activedescendant` names the active option. The first keystroke is asked at once,
- * further ones at most every 60 ms; the request before is aborted, and an answer with an old number is dropped. What a
- * server said becomes text, never markup. Styles are a constructed sheet, which a strict content policy allows.
+ * reason. Its reference is cadence-search.d.ts. Focus stays in the input and `aria-activedescendant` names the active
+ * option (WAI-ARIA 1.2, editable combobox with list autocomplete). What a server said becomes text, never markup.
  */
 
 const HOME = new URL(import.meta.url).origin;
@@ -24,8 +15,8 @@ const FLUSH_MS = 1_000;
 const RETRY_MS = 5_000;
 const BATCH = 40; // events; requests that outlive their page may carry 64 KiB in all
 const KEPT_EVENTS = 500; // while the server is away
+const LONGEST_SECONDS = 86_400;
 
-/** A request that was refused (RFC 9457 problem), or that never arrived (`code` "unreachable", `status` 0). */
 export class CadenceError extends Error {
   constructor({ status = 0, code = "unreachable", title = "The shop cannot be reached", detail = "" } = {}) {
     super(detail || title);
@@ -33,74 +24,82 @@ export class CadenceError extends Error {
   }
 }
 
-/** Calls of one shop's service, within one session that is kept for all tabs. */
 export class CadenceClient {
+  static #shared = new Map();
+
+  static shared(endpoint = HOME) {
+    if (!this.#shared.has(endpoint)) this.#shared.set(endpoint, new CadenceClient({ endpoint }));
+    return this.#shared.get(endpoint);
+  }
+
+  /** Grows with everything that may change what is suggested: events, told or stored, and sessions. */
+  changes = 0;
   #session;
+  #given;
   #starting = null;
-  #queue = [];
+  #queue = []; // {event, session, late}: session null where none has begun, late where it was sent in vain
   #timer = 0;
   #failures = 0;
+  #tab = randomId();
   #saved = false; // whether events wait in the storage too
 
-  /** `session`: the answer of /user/session/start, where the shop's own server began it; else one is begun here. */
   constructor({ endpoint = HOME, session = null } = {}) {
     this.endpoint = endpoint.replace(/\/+$/, "");
-    this.given = session;
+    this.#given = session !== null;
     this.#session = session ?? this.#read("session");
-    this.#queue = this.#read("unsent") ?? [];
-    this.#saved = this.#queue.length > 0;
-    if (this.#saved) this.#later(FLUSH_MS);
-    addEventListener("storage", (event) => {
-      if (event.key === this.#name("session") && !this.given) this.#session = this.#read("session");
+    this.#adopt();
+    addEventListener("storage", ({ key }) => {
+      if (key === this.#name("session") && !this.#given) this.#use(this.#read("session"));
     });
     document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && this.flush());
     addEventListener("pagehide", () => this.flush());
     addEventListener("online", () => this.flush());
   }
 
-  /** The session `{session_id, user_id, session_token}`, begun on the first call. */
   async session() {
-    if (!this.#session) await (this.#starting ??= this.start().finally(() => (this.#starting = null)));
-    return this.#session;
+    if (this.#starting) await this.#starting;
+    if (!this.#session && !this.#given) this.#session = this.#read("session"); // begun elsewhere on this page
+    return this.#session ?? this.start();
   }
 
-  /** Begin another session, for `visit.user_id` or a new guest. `takeAlong`: what was done so far becomes theirs. */
-  async start(visit = {}, { takeAlong = false } = {}) {
-    if (this.#session) await this.flush(); // what was done is told in the name of who did it
-    const begun = await this.call("/user/session/start", visit, { token: takeAlong && this.#session?.session_token });
-    this.given = null;
-    this.#session = begun;
-    this.#write("session", begun);
-    return begun;
+  /** Several calls are answered in turn, so that the last one holds. */
+  start(visit = {}, { takeAlong = false } = {}) {
+    const begin = async () => {
+      const token = takeAlong ? this.#session?.session_token : undefined;
+      const begun = await this.call("/user/session/start", visit, { token });
+      this.#given = false;
+      this.#write("session", begun);
+      this.#use(begun);
+      return begun;
+    };
+    const mine = (this.#starting ?? Promise.resolve()).catch(() => {}).then(begin);
+    this.#starting = mine;
+    return mine.finally(() => {
+      if (this.#starting === mine) this.#starting = null;
+    });
   }
 
-  /** Completions of `prefix`, or recent and trending queries where it is empty. `more`: other fields of the request. */
   autosuggest(prefix, more = {}, options = {}) {
     return this.ask("/autosuggest", { query_prefix: prefix, ...more }, options);
   }
 
-  /** Products for `query`. */
   search(query, more = {}, options = {}) {
     return this.ask("/search", { query, ...more }, options);
   }
 
-  /** POST `body` (or what it gives for the session) within it. A token that is no longer taken is replaced, once. */
+  /** POST `body` within the session. One that is over is followed by another of the same user, once. */
   async ask(path, body, options = {}) {
-    const within = (session) => {
-      const full = typeof body === "function" ? body(session) : { ...body, session_id: session.session_id };
-      return this.call(path, full, { ...options, token: session.session_token });
-    };
+    const within = (session) =>
+      this.call(path, { ...body, session_id: session.session_id }, { ...options, token: session.session_token });
     const session = await this.session();
     try {
       return await within(session);
     } catch (error) {
       if (error.status !== 401 && error.status !== 403) throw error;
-      if (this.#session === session) this.#session = null; // else another call has replaced it
-      return within(await this.session());
+      return within(await this.#renewed(session));
     }
   }
 
-  /** POST `body`, or GET where it is null. Throws `CadenceError`, or an AbortError by `signal`. */
   async call(path, body, { signal, token, keepalive = false } = {}) {
     let response;
     try {
@@ -125,35 +124,33 @@ export class CadenceClient {
     throw new CadenceError({ ...told, ...answer });
   }
 
-  /**
-   * Tell what the shopper did; impressions wait a second for company, the rest is sent at once. Resolves to whether it
-   * is stored by now, and never rejects: what could not be sent is kept, and sent later.
-   */
+  /** Impressions wait a second for company, the rest is sent at once. */
   track(action, { item, query, rank, requestId, seconds, data } = {}) {
-    const event = { action_type: action, event_id: randomId() };
-    const more = { item_id: item, query, item_rank: rank, request_id: requestId };
-    Object.assign(event, more, { duration_seconds: seconds, additional_data: data });
-    this.#queue.push(event);
+    const event = { action_type: action, event_id: randomId(), item_id: item, query, item_rank: rank };
+    const duration = seconds === undefined ? undefined : Math.min(seconds, LONGEST_SECONDS);
+    Object.assign(event, { request_id: requestId, duration_seconds: duration, additional_data: data });
+    this.#queue.push({ event, session: this.#session, at: Date.now(), late: false });
     this.#queue.splice(0, this.#queue.length - KEPT_EVENTS);
-    if (action !== "impression") return this.flush();
-    this.#later(FLUSH_MS);
-    return Promise.resolve(false);
+    if (action === "impression") {
+      this.#later(FLUSH_MS);
+      return Promise.resolve(false);
+    }
+    this.changes += 1;
+    return this.flush().finally(() => (this.changes += 1));
   }
 
-  /** Send what waits. Resolves to whether all of it is stored. */
+  /** Each event goes in the name of who did it. */
   async flush() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     if (this.#queue.length === 0) return true;
-    const batch = this.#queue.splice(0, BATCH);
-    const events = ({ session_id, user_id }) => ({ events: batch.map((one) => ({ ...one, session_id, user_id })) });
+    const { session } = this.#queue[0];
+    const others = this.#queue.findIndex((one) => one.session?.session_token !== session?.session_token);
+    const batch = this.#queue.splice(0, Math.min(BATCH, others < 0 ? BATCH : others));
     try {
-      await this.ask("/engagement/batch", events, { keepalive: true }); // outlives the page when the click leaves it
-    } catch (error) {
-      if (error.status >= 400 && error.status < 500 && ![408, 425, 429].includes(error.status)) {
-        console.warn("events refused:", error.message); // they would be refused for ever
-        return false;
-      }
+      await this.#send(batch, session ?? (await this.session()));
+    } catch {
+      for (const one of batch) one.late = true;
       this.#queue.unshift(...batch);
       this.#save();
       this.#later(RETRY_MS * 2 ** Math.min(this.#failures++, 4));
@@ -164,32 +161,104 @@ export class CadenceClient {
     return this.flush();
   }
 
-  #save() {
-    this.#saved = this.#queue.length > 0;
-    this.#write("unsent", this.#queue);
+  /** Throws where it is worth another try. */
+  async #send(batch, session) {
+    const { session_id, user_id, session_token: token } = session;
+    const stamped = ({ event, at, late }) => {
+      const when = late ? { timestamp: new Date(at).toISOString() } : {}; // on time, the server's clock is the better one
+      return { ...event, session_id, user_id, ...when };
+    };
+    try {
+      // keepalive: the events outlive the page when the click leaves it
+      await this.call("/engagement/batch", { events: batch.map(stamped) }, { token, keepalive: true });
+    } catch (error) {
+      const { status } = error;
+      if (status === 401 || status === 403) {
+        const renewed = await this.#renewed(session);
+        if (renewed.user_id === user_id) return this.#send(batch, renewed);
+      } else if (!(status >= 400 && status < 500) || [408, 425, 429].includes(status)) {
+        throw error;
+      } else if (batch.length > 1) {
+        for (const one of batch) await this.#send([one], session); // one that is refused must not take others along
+        return;
+      } else if (batch[0].late) {
+        batch[0].late = false; // its clock may be wrong, or too long ago
+        return this.#send(batch, session);
+      }
+      console.warn("an event was refused:", error.message); // it would be for ever
+    }
+  }
+
+  /** The session after `over`: of the same user, unless the shop's own server has to begin it. */
+  async #renewed(over) {
+    if (this.#session?.session_token !== over.session_token) return this.session(); // another call was faster
+    const wasGiven = this.#given;
+    this.#session = null;
+    const { user_id } = over;
+    const begun = await this.start(wasGiven ? {} : { user_id });
+    if (wasGiven) dispatchEvent(new CustomEvent("cadence:session-expired", { detail: { session: over } }));
+    return begun;
+  }
+
+  #use(session) {
+    this.#session = session;
+    this.changes += 1;
   }
 
   #later(ms) {
     this.#timer ||= setTimeout(() => this.flush(), ms);
   }
 
+  /** Each tab keeps its own; one that opens adopts what any has left. What is sent twice is stored once. */
+  #save() {
+    this.#saved = this.#queue.length > 0;
+    this.#write(`unsent ${this.#tab}`, this.#saved ? this.#queue : null);
+  }
+
+  #adopt() {
+    const left = Object.keys(this.#storage).filter(
+      (name) => name.startsWith(`cadence-unsent `) && name.endsWith(this.endpoint),
+    );
+    for (const name of left) {
+      this.#queue.push(...(this.#parsed(name) ?? []));
+      this.#storage.removeItem(name);
+    }
+    if (left.length > 0) {
+      this.#save();
+      this.#later(FLUSH_MS);
+    }
+  }
+
   #name(what) {
     return `cadence-${what} ${this.endpoint}`;
   }
 
-  #read(what) {
+  get #storage() {
     try {
-      return JSON.parse(localStorage.getItem(this.#name(what)));
+      return localStorage;
     } catch {
-      return null; // storage may be switched off
+      return {}; // it may be switched off: a session that lasts one page view is enough
+    }
+  }
+
+  #read(what) {
+    return this.#parsed(this.#name(what));
+  }
+
+  #parsed(name) {
+    try {
+      return JSON.parse(this.#storage.getItem(name));
+    } catch {
+      return null;
     }
   }
 
   #write(what, value) {
     try {
-      localStorage.setItem(this.#name(what), JSON.stringify(value));
+      if (value === null) this.#storage.removeItem(this.#name(what));
+      else this.#storage.setItem(this.#name(what), JSON.stringify(value));
     } catch {
-      // a session that lasts one page view is enough
+      // full, or switched off
     }
   }
 }
@@ -198,10 +267,8 @@ export class CadenceClient {
 function randomId() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
 /**
@@ -249,13 +316,7 @@ const LABELS = {
     ["Esc", "close"],
   ],
 };
-const SOURCES = {
-  history: ["popular", "Shoppers completed this search before"],
-  query_model: ["query model", "Composed by the language model of queries"],
-  catalog_model: ["catalogue model", "Composed by the language model of the catalogue"],
-  recent: ["recent", "You searched this before"],
-  trending: ["trending", "Many shoppers search this now"],
-};
+const SOURCES = { history: "popular", query_model: "query model", catalog_model: "catalogue model" };
 const ICONS = {
   search: "M10.8 4a6.8 6.8 0 1 1 0 13.6 6.8 6.8 0 0 1 0-13.6m5 11.8L20.5 20.5",
   clear: "M6 6l12 12M18 6L6 18",
@@ -297,14 +358,11 @@ function early(element) {
   return found;
 }
 
-/** The element. Attributes, properties, events, parts and custom properties: cadence-search.d.ts. */
 export class CadenceSearch extends HTMLElement {
   static observedAttributes = ["placeholder", "label", "endpoint", "session"];
 
   #early = early(this);
-  /** Draws a product: `(product) => Element`. */
   picture = this.#early.picture ?? picture;
-  /** Fields of /autosuggest that each request carries besides the usual ones. */
   request = this.#early.request ?? {};
 
   #labels = LABELS;
@@ -322,20 +380,19 @@ export class CadenceSearch extends HTMLElement {
   #cache = new Map();
   #composing = false;
 
-  /** The calls behind it; one that is set is shared, otherwise one is made from the attributes. */
   get client() {
-    return (this.#client ??= new CadenceClient({
-      endpoint: this.getAttribute("endpoint") || HOME,
-      session: JSON.parse(this.getAttribute("session") || "null"),
-    }));
+    const endpoint = this.getAttribute("endpoint") || HOME;
+    const session = this.getAttribute("session");
+    this.#client ??= session
+      ? new CadenceClient({ endpoint, session: JSON.parse(session) })
+      : CadenceClient.shared(endpoint);
+    return this.#client;
   }
 
   set client(client) {
     this.#client = client;
-    this.forget();
   }
 
-  /** Words to show, where they differ from the English ones. */
   get labels() {
     return this.#labels;
   }
@@ -411,17 +468,15 @@ export class CadenceSearch extends HTMLElement {
     const { input, form, clear, popup, list } = this.#parts;
     input.addEventListener("input", () => {
       clear.hidden = input.value === "";
-      if (!this.#composing) this.#ask();
+      this.#activate(-1); // Enter and Tab now mean what is typed
+      this.#ask(); // of a half-composed word, too: many telephones compose every word
     });
-    input.addEventListener("focus", () => this.#ask());
+    input.addEventListener("focus", () => input.value === "" && this.#ask());
     input.addEventListener("click", () => this.isOpen || this.#ask());
     input.addEventListener("blur", () => this.close());
     input.addEventListener("keydown", (event) => this.#onKey(event));
     input.addEventListener("compositionstart", () => (this.#composing = true));
-    input.addEventListener("compositionend", () => {
-      this.#composing = false;
-      this.#ask();
-    });
+    input.addEventListener("compositionend", () => (this.#composing = false));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const query = input.value.trim();
@@ -431,8 +486,8 @@ export class CadenceSearch extends HTMLElement {
     });
     clear.addEventListener("click", () => {
       this.value = "";
-      input.focus();
-      this.#ask();
+      input.blur();
+      input.focus(); // which asks for the empty box
     });
     // The input must not lose its focus to the list: that would close it before the click arrives.
     popup.addEventListener("mousedown", (event) => event.preventDefault());
@@ -474,7 +529,16 @@ export class CadenceSearch extends HTMLElement {
     this.#cancel();
     const sequence = this.#sequence;
     const prefix = this.value;
-    const known = this.#cache.get(prefix);
+    const number = (name, otherwise) => Number(this.getAttribute(name) ?? otherwise);
+    const body = {
+      max_suggestions: number("suggestions", 10),
+      include_products: prefix.trim() ? number("products", 3) : 0,
+      ...(this.hasAttribute("category") ? { category: this.getAttribute("category") } : {}),
+      ...this.request,
+    };
+    const { changes, endpoint } = this.client;
+    const key = JSON.stringify([endpoint, changes, prefix, body]); // after a search or a click the server knows more
+    const known = this.#cache.get(key);
     if (known && performance.now() - known.at < CACHE_MS) {
       this.#show(prefix, known.answer, step);
       return;
@@ -482,16 +546,9 @@ export class CadenceSearch extends HTMLElement {
     const ask = async () => {
       if (prefix) this.#asked = performance.now(); // the first letter does not wait for the empty box
       this.#request = new AbortController();
-      const number = (name, otherwise) => Number(this.getAttribute(name) ?? otherwise);
-      const body = {
-        max_suggestions: number("suggestions", 10),
-        include_products: prefix.trim() ? number("products", 3) : 0,
-        ...(this.hasAttribute("category") ? { category: this.getAttribute("category") } : {}),
-        ...this.request,
-      };
       try {
         const answer = await this.client.autosuggest(prefix, body, { signal: this.#request.signal });
-        if (prefix.trim()) this.#remember(prefix, answer);
+        if (prefix.trim()) this.#remember(key, answer);
         if (sequence === this.#sequence) this.#show(prefix, answer, step);
       } catch (error) {
         if (sequence !== this.#sequence || error.name === "AbortError") return;
@@ -504,13 +561,12 @@ export class CadenceSearch extends HTMLElement {
     else this.#timer = setTimeout(ask, wait);
   }
 
-  #remember(prefix, answer) {
-    this.#cache.delete(prefix);
-    this.#cache.set(prefix, { answer, at: performance.now() });
+  #remember(key, answer) {
+    this.#cache.delete(key);
+    this.#cache.set(key, { answer, at: performance.now() });
     if (this.#cache.size > CACHED_PREFIXES) this.#cache.delete(this.#cache.keys().next().value);
   }
 
-  /** Forget cached answers: after a search or a click the server knows more. */
   forget() {
     this.#cache.clear();
   }
@@ -592,7 +648,6 @@ export class CadenceSearch extends HTMLElement {
   }
 
   #suggestion(item) {
-    const [badge, title] = SOURCES[item.source] ?? [item.source, ""];
     const parts = cut(item.text, item.highlights).map((part) =>
       h("span", { class: part.typed ? "typed" : "completed", part: part.typed ? "typed" : "completed" }, part.text),
     );
@@ -607,7 +662,8 @@ export class CadenceSearch extends HTMLElement {
         item.category && h("span", { class: "soft" }, ` ${this.labels.within} ${item.category}`),
       ),
       Number.isInteger(item.product_count) && this.#count(item.product_count),
-      this.hasAttribute("show-sources") && h("span", { class: `badge ${item.source}`, title }, badge),
+      this.hasAttribute("show-sources") &&
+        h("span", { class: `badge ${item.source}` }, SOURCES[item.source] ?? item.source),
     );
   }
 
@@ -687,7 +743,6 @@ export class CadenceSearch extends HTMLElement {
     this.client.track("suggestion_click", { query, rank, requestId, data: { prefix, ...(category && { category }) } });
     this.value = query;
     this.close();
-    this.forget();
     if (this.#emit("cadence:select", { kind, query, category, rank, requestId, prefix })) this.#search(query, category);
   }
 
@@ -697,14 +752,13 @@ export class CadenceSearch extends HTMLElement {
     this.#tellSeen();
     this.client.track("click", { item: product.product_id, rank, requestId });
     this.close();
-    this.forget();
     const goOn = this.#emit("cadence:select", { kind: "product", product, rank, requestId, prefix });
     const address = this.getAttribute("product-action");
     if (goOn && address) location.assign(address.replace("{id}", encodeURIComponent(product.product_id)));
   }
 
   #search(query, category = null) {
-    this.forget();
+    this.client.changes += 1;
     if (this.hasAttribute("log-searches")) this.client.track("search", { query });
     if (!this.#emit("cadence:search", { query, category }) || !this.hasAttribute("action")) return;
     const address = new URL(this.getAttribute("action"), location.href);
@@ -816,7 +870,6 @@ kbd { padding: 0 5px; margin-inline-start: 6px; border: 1px solid var(--_line); 
   .suggestion { min-height: 44px; }
   .suggestion-scope { min-height: 34px; }
 }
-@media (forced-colors: active) { .suggestion[aria-selected="true"] { outline-color: Highlight; } }
 `;
 
 if (!customElements.get("cadence-search")) customElements.define("cadence-search", CadenceSearch);

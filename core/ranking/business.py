@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.retrieval.columns import Coded, ProductColumns
+from core.retrieval.columns import MARGIN_ATTRIBUTE, Coded, ProductColumns
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
@@ -20,7 +20,6 @@ _RATING, _POPULARITY, _FRESHNESS, _MARGIN = 0.02, 0.02, 0.01, 0.01  # at most, e
 _SOLD_OUT = -0.1
 _PRIOR_RATINGS = 10.0
 _FRESH_SECONDS = 30 * 86_400.0  # after which half of the freshness is gone
-MARGIN_ATTRIBUTE = "margin"
 
 
 @dataclass(frozen=True, slots=True)

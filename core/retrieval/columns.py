@@ -19,6 +19,7 @@ _ATTRIBUTE_SHARE = 0.2  # of the matched products that must have an attribute fo
 _RATING_STEPS = (4.0, 3.0, 2.0, 1.0)
 _PRICE_RANGES = 5
 UNKNOWN_STOCK = -1
+MARGIN_ATTRIBUTE = "margin"  # what the shop earns: it ranks, and is nobody else's business
 ATTRIBUTE = "attributes."  # before the name of an attribute, where fields are named
 
 
@@ -82,7 +83,7 @@ class ProductColumns:
         if filters.in_stock is not None:
             masks["in_stock"] = self.in_stock == int(filters.in_stock)
         for name, values in filters.attributes.items():
-            coded = self.attributes.get(name)
+            coded = None if name == MARGIN_ATTRIBUTE else self.attributes.get(name)
             masks[ATTRIBUTE + name] = _any_of(coded, values) if coded else np.zeros(len(self), np.bool_)
         return masks
 
@@ -121,6 +122,8 @@ class ProductColumns:
         """Of the attributes that most of the matched products have, if they tell these apart."""
         found: list[tuple[int, str, tuple[FacetValue, ...]]] = []
         for name, coded in self.attributes.items():
+            if name == MARGIN_ATTRIBUTE:
+                continue
             having = int(np.count_nonzero(coded.codes[matched] >= 0))
             if not having or having < _ATTRIBUTE_SHARE * len(matched):
                 continue

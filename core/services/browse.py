@@ -13,6 +13,7 @@ from core.domain import AppliedRules, SearchHit, SearchQuery, SearchReply, SortO
 from core.personalization.shopper import Shopper
 from core.ranking.business import Business
 from core.retrieval.products import ProductIndex
+from core.services.exploration import PLACE as EXPLORED
 from core.services.exploration import explored
 from core.services.pages import ShownOrder, ShownOrders
 from core.services.search_order import Scores, ordered, scored
@@ -45,9 +46,9 @@ class BrowseService:
             taste = self._taste.in_list(index, scores, kept, shopper)
         if taste is not None:
             scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
-        order = ordered(index, scores, kept, query.sort)
+        order, lifted = ordered(index, scores, kept, query.sort), None
         if taste is not None:
-            order, _ = explored(order, scores, taste, query.page_of or query.request_id)
+            order, lifted = explored(order, scores, taste, query.page_of or query.request_id)
         ranked_at = time.perf_counter()
         reply = SearchReply(
             (),
@@ -65,16 +66,22 @@ class BrowseService:
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
         page = shown.page(query)
-        return replace(page, hits=tuple(_detailed(hit, index, scores, taste, query.explain) for hit in page.hits))
+        return replace(
+            page, hits=tuple(_detailed(hit, index, scores, taste, lifted, query.explain) for hit in page.hits)
+        )
 
 
-def _detailed(hit: SearchHit, index: ProductIndex, scores: Scores, taste: ListTaste | None, explain: bool) -> SearchHit:
+def _detailed(
+    hit: SearchHit, index: ProductIndex, scores: Scores, taste: ListTaste | None, lifted: int | None, explain: bool
+) -> SearchHit:
     """With what it was ranked by for its shopper, for the log, and on demand with why it stands there."""
     row = index.row_of(hit.product_id)
     at = int(np.searchsorted(scores.rows, row or 0))
     if explain:
         parts = {"relevance": _RELEVANCE} | scores.explained(at)
-        hit = replace(hit, explain=parts | dict(taste.explained(at)) if taste else parts)
+        parts |= dict(taste.explained(at)) if taste else {}
+        parts |= {"explored": float(EXPLORED)} if row == lifted else {}
+        hit = replace(hit, explain=parts)
     if taste is not None:
         hit = replace(hit, taste=taste.features(at), raw=round(float(scores.raw[at]), 6))
     return hit

@@ -63,10 +63,15 @@ def events(server: Server, action: str) -> list[dict[str, Any]]:
         return [dict(row) for row in database.execute("SELECT * FROM events WHERE action = ? ORDER BY rowid", [action])]
 
 
-def awaited_events(server: Server, action: str) -> list[dict[str, Any]]:
-    """As `events`, once there is one: of a page that is gone, no browser says when its last request was answered."""
+def awaited_events(server: Server, action: str, session_id: str | None = None) -> list[dict[str, Any]]:
+    """As `events`, of the session if one is named, once there is one: of a page that is gone, no browser says when its
+    last request was answered."""
     deadline = time.monotonic() + 20
-    while not (found := events(server, action)) and time.monotonic() < deadline:
+
+    def wanted() -> list[dict[str, Any]]:
+        return [one for one in events(server, action) if session_id in (None, one["session_id"])]
+
+    while not (found := wanted()) and time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):
             server.process.wait(timeout=0.05)
     return found

@@ -9,6 +9,7 @@ from tests.e2e.server import Server, running
 from tests.e2e.storefront import (
     COMPLETED,
     PREFIX,
+    awaited_events,
     cards,
     events,
     open_page,
@@ -65,6 +66,19 @@ def test_answers_out_of_order_never_overwrite_a_newer_list(page: Page, server: S
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(typed).to_have_text("protein")
     assert page.evaluate("document.querySelector('cadence-search').value") == "protein"
+
+
+def test_enter_means_what_is_typed_while_the_list_is_an_old_one(page: Page, server: Server) -> None:
+    open_page(page, server)
+    type_prefix(page, PREFIX)
+    search_box(page).press("ArrowDown")
+    page.route("**/autosuggest", lambda route: None)  # never answered
+    search_box(page).press("End")
+    search_box(page).press_sequentially("an")
+    search_box(page).press("ArrowDown")
+    search_box(page).press_sequentially("s")
+    search_box(page).press("Enter")
+    expect(page.locator("#results-title")).to_have_text(f"“{PREFIX}ans”")
 
 
 def test_a_slow_server_leaves_the_page_alive(page: Page, server: Server) -> None:
@@ -197,13 +211,10 @@ def test_the_first_keystroke_is_asked_at_once(page: Page, server: Server) -> Non
 
 
 def test_a_word_that_is_being_composed_is_left_alone(page: Page, server: Server) -> None:
-    """As an input method works: its keys choose among its own words, and nothing is asked before one is chosen."""
+    """As an input method works: its keys are its own. Suggestions come meanwhile: telephones compose every word."""
     open_page(page, server)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(prefix_of(request)) if "/autosuggest" in request.url else None)
     search_box(page).focus()
     expect(suggestions(page).first).to_be_visible()
-    asked.clear()
     devtools = page.context.new_cdp_session(page)
 
     def compose(text: str) -> None:
@@ -211,12 +222,16 @@ def test_a_word_that_is_being_composed_is_left_alone(page: Page, server: Server)
 
     for text in ("c", "co", "cof"):
         compose(text)
-    expect(search_box(page)).to_have_value("cof")
+    first = suggestions(page).first
+    expect(first.locator(".typed")).to_have_text("cof")
+    page.keyboard.press("ArrowDown")  # among the input method's words, not ours
+    expect(first).to_have_attribute("aria-selected", "false")
     page.keyboard.press("Enter")  # takes the input method's word, and submits nothing
-    assert asked == [] and "q=" not in page.url
+    assert "q=" not in page.url
     devtools.send("Input.insertText", {"text": "coffee"})
-    expect(suggestions(page).first.locator(".typed")).to_have_text("coffee")
-    assert asked == ["coffee"]
+    expect(first.locator(".typed")).to_have_text("coffee")
+    page.keyboard.press("ArrowDown")
+    expect(first).to_have_attribute("aria-selected", "true")
 
 
 def test_pasted_text_is_asked_for_at_once(page: Page, server: Server) -> None:
@@ -228,6 +243,45 @@ def test_pasted_text_is_asked_for_at_once(page: Page, server: Server) -> None:
     expect(suggestions(page).first.locator(".suggestion-text")).to_contain_text("coffee mug")
     search_box(page).press("Enter")
     expect(page.locator("#results-title")).to_have_text("“coffee mug”")
+
+
+def test_what_one_shopper_did_is_not_told_in_the_name_of_the_next(page: Page, server: Server) -> None:
+    open_page(page, server)
+    search_for(page, COMPLETED)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/engagement/batch", hold)
+    with page.expect_request("**/engagement/batch"):
+        cards(page).first.click()
+    client = "document.querySelector('cadence-search').client"
+    before, after = page.evaluate(
+        f"(async () => [(await {client}.session()).session_id, (await {client}.start({{}})).session_id])()"
+    )
+    assert before != after
+    for route in held:
+        route.abort()
+    page.unroute("**/engagement/batch")
+    with page.expect_response(told("click")) as response:
+        page.get_by_role("button", name="Add to cart").click()  # takes what waits along, in two batches
+    assert f'"session_id":"{before}"' in (response.value.request.post_data or "")
+    expect(page.get_by_role("link", name="Cart, 1 inside")).to_be_visible()
+    click, added = events(server, "click")[-1], awaited_events(server, "add_to_cart", after)[-1]
+    assert (click["session_id"], added["session_id"]) == (before, after)
+
+
+def test_one_bad_event_takes_no_others_along(page: Page, server: Server, complaints: list[str]) -> None:
+    open_page(page, server)
+    client = "document.querySelector('cadence-search').client"
+    page.evaluate(f"{client}.track('impression', {{ item: 'x'.repeat(5000), requestId: 'r' }})")
+    with page.expect_response("**/engagement/batch"):
+        page.evaluate(f"{client}.track('wishlist', {{ item: 'a-good-one' }})")
+    assert awaited_events(server, "wishlist")[-1]["item_id"] == "a-good-one"
+    assert page.evaluate(f"{client}.flush()") is True  # nothing is tried for ever
+    assert complaints and all("422" in one or "refused" in one for one in complaints)
+    complaints.clear()
 
 
 def test_two_tabs_are_one_shopper(page: Page, context: BrowserContext, server: Server) -> None:

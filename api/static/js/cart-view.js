@@ -12,11 +12,12 @@ import { picture } from "./picture.js";
 export async function cartView(main, _address, view) {
   const kept = await cart.lines();
   if (kept.length === 0) return empty(main, view);
-  const change = async (id, count) => {
+  const change = async (id, count, label) => {
     await cart.change(id, count);
     view.announce(count === 0 ? "Removed from the cart" : `${count} in the cart`);
     await cartView(main, _address, view);
-    (main.querySelector("button, a") ?? main).focus();
+    const used = [...main.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === label);
+    (used ?? main).focus({ preventScroll: true });
   };
   main.replaceChildren(
     element(
@@ -36,17 +37,11 @@ export async function cartView(main, _address, view) {
 
 function cartLine({ product, count }, change) {
   const id = product.product_id;
-  const button = (label, text, next) =>
-    element(
-      "button",
-      {
-        class: "button button-round",
-        type: "button",
-        "aria-label": `${label}: ${product.title}`,
-        onclick: () => change(id, next),
-      },
-      text,
-    );
+  const button = (does, text, next) => {
+    const label = `${does}: ${product.title}`;
+    const onclick = () => change(id, next, label);
+    return element("button", { class: "button button-round", type: "button", "aria-label": label, onclick }, text);
+  };
   return element(
     "li",
     { class: "cart-line" },

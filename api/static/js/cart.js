@@ -52,7 +52,7 @@ export async function change(id, count) {
   if (count === 0) client.track("remove_from_cart", { item: id });
 }
 
-/** Everything is bought, once for each piece. */
+/** Everything is bought: an event for each line, with its `quantity`. */
 export async function buy() {
   for (const { product, count, rank, requestId } of await lines()) {
     client.track("purchase", { item: product.product_id, rank, requestId, data: { quantity: count } });

@@ -20,7 +20,7 @@ const SHOWN = 10;
 
 let drawer = null; // {panel, body, toggle}
 let last = null; // what is explained: {title, path, body}
-let sequence = 0;
+let asking = null; // AbortController of the previews under way
 
 /** Make the drawer `panel` work: `toggle` opens and closes it, `body` is filled. */
 export function installDrawer(panel, body, toggle, close) {
@@ -48,7 +48,9 @@ export function explain(list) {
 
 async function draw() {
   const { body } = drawer;
-  const number = ++sequence;
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
   if (last === null) {
     body.replaceChildren(
       element("p", {}, "Type something, or look into a department: what is shown is explained here."),
@@ -61,12 +63,12 @@ async function draw() {
   const preview = { ...asked, preview: true, explain: true };
   try {
     const [mine, everybodys] = await Promise.all([
-      client.ask(path, { ...preview, [size]: SHOWN }),
-      client.ask(path, { ...preview, [size]: most, include_personalization: false }),
+      client.ask(path, { ...preview, [size]: SHOWN }, { signal }),
+      client.ask(path, { ...preview, [size]: most, include_personalization: false }, { signal }),
     ]);
-    if (number === sequence) body.replaceChildren(...explained(title, lines(mine), lines(everybodys), mine));
+    if (!signal.aborted) body.replaceChildren(...explained(title, lines(mine), lines(everybodys), mine));
   } catch (error) {
-    if (number === sequence) body.replaceChildren(element("p", {}, error.message));
+    if (!signal.aborted) body.replaceChildren(element("p", {}, error.message));
   }
 }
 
@@ -124,7 +126,7 @@ function explainedLine({ name, explain }, rank, before) {
 }
 
 function shift(rank, before) {
-  if (before === undefined) return element("span", { class: "shift shift-up" }, "new");
+  if (before === undefined) return element("span", { class: "shift shift-up" }, "from far below");
   if (before === rank) return element("span", { class: "shift" }, "as for all");
   const up = before > rank;
   return element(

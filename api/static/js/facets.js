@@ -7,18 +7,18 @@ import { whole } from "./format.js";
 const SHOWN = 8; // values of one field; the counts fall steeply after the first few
 
 /**
- * Draw the filters for `facets` into `box`; `onChange` gets the new ones. `department`: the category that is looked at
+ * Draw the filters for `facets` into `box`; `onChange` gets the new ones, and a selector of the control that was used. `department`: the category that is looked at
  * already, which needs no filter.
  */
 export function drawFacets(box, facets, chosen, { currency, department = "", onChange }) {
   const lists = (field, found, label) =>
     row(
       label,
-      values(found, chosen[field], (next) => onChange({ ...chosen, [field]: next })),
+      values(field, found, chosen[field], (next, key) => onChange({ ...chosen, [field]: next }, key)),
     );
   const attribute = ([name, found]) => {
-    const change = (next) => onChange({ ...chosen, attributes: { ...chosen.attributes, [name]: next } });
-    return row(worded(name), values(found, chosen.attributes[name] ?? [], change));
+    const change = (next, key) => onChange({ ...chosen, attributes: { ...chosen.attributes, [name]: next } }, key);
+    return row(worded(name), values(name, found, chosen.attributes[name] ?? [], change));
   };
   const attributes = new Map(Object.entries(facets.attributes ?? {}));
   for (const name of Object.keys(chosen.attributes)) if (!attributes.has(name)) attributes.set(name, []);
@@ -53,7 +53,7 @@ function worded(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function values(found, pressedValues, onChange) {
+function values(field, found, pressedValues, onChange) {
   const shown = (found ?? []).slice(0, SHOWN);
   // A chosen value stays visible even where the server no longer counts it: it must be possible to undo.
   for (const value of pressedValues) {
@@ -63,7 +63,7 @@ function values(found, pressedValues, onChange) {
   return shown.map(({ value, count }) => {
     const pressed = pressedValues.includes(value);
     const next = pressed ? pressedValues.filter((one) => one !== value) : [...pressedValues, value];
-    return chip(value, count, pressed, () => onChange(next));
+    return chip(field, value, count, pressed, (key) => onChange(next, key));
   });
 }
 
@@ -76,13 +76,15 @@ function ranges(field, found, chosen, onChange, label) {
   if (shown.length < 2 && !now) return [];
   return shown.map(({ low, high, count }) => {
     const pressed = now !== null && now[0] === low && now[1] === high;
-    return chip(label(low, high), count, pressed, () => onChange({ ...chosen, [field]: pressed ? null : [low, high] }));
+    const next = { ...chosen, [field]: pressed ? null : [low, high] };
+    return chip(field, label(low, high), count, pressed, (key) => onChange(next, key));
   });
 }
 
 function stock(count, chosen, onChange) {
   if (!count && !chosen.inStock) return [];
-  return [chip("In stock", count, chosen.inStock, () => onChange({ ...chosen, inStock: !chosen.inStock }))];
+  const next = { ...chosen, inStock: !chosen.inStock };
+  return [chip("stock", "In stock", count, chosen.inStock, (key) => onChange(next, key))];
 }
 
 /** Two bounds of one's own. */
@@ -103,8 +105,9 @@ function priceForm(chosen, onChange) {
   const apply = (event) => {
     event.preventDefault();
     const [low, high] = [least, most].map((input) => (input.value === "" ? null : Math.max(0, Number(input.value))));
-    if (low === null && high === null) onChange({ ...chosen, price: null });
-    else onChange({ ...chosen, price: high !== null && (low ?? 0) > high ? [high, low] : [low ?? 0, high] });
+    const price = low === null && high === null ? null : [low ?? 0, high];
+    if (price?.[1] !== null && price?.[0] > price?.[1]) price.reverse();
+    onChange({ ...chosen, price }, ".price-bound");
   };
   return element(
     "form",
@@ -116,10 +119,12 @@ function priceForm(chosen, onChange) {
   );
 }
 
-function chip(label, count, pressed, onclick) {
+function chip(field, label, count, pressed, choose) {
+  const key = `${field} ${label}`; // by which it is found again when the list has changed
+  const onclick = () => choose(`[data-key="${CSS.escape(key)}"]`);
   return element(
     "button",
-    { class: "facet-value", type: "button", "aria-pressed": String(pressed), onclick },
+    { class: "facet-value", type: "button", "data-key": key, "aria-pressed": String(pressed), onclick },
     element("span", { class: "facet-label" }, label),
     count === null || count === undefined ? null : element("span", { class: "facet-count" }, whole(count)),
   );

@@ -10,12 +10,17 @@ import { understoodChips, wordsAbout } from "./notices.js";
 import { client } from "./shop.js";
 
 const PAGE_SIZE = 24;
+const LARGEST_PAGE = 100;
+let filtersOpen = false; // on narrow screens; stays so from list to list
 
-/** Fill `main` with the list of `address`. `go(path)` leads elsewhere. Returns what to do when the view is left. */
-export function listView(main, address, { go, announce }) {
-  const list = { ...address, requestId: null, loaded: 0, total: 0 };
+/**
+ * Fill `main` with the list of `address`. `go(path, how)` leads elsewhere; `kept` is `{requestId, loaded}` of the list as
+ * it was left, which goes on from there; `keep` takes that. Returns what to do when the view is left.
+ */
+export function listView(main, address, { go, announce, refocus, fresh, kept, keep, scrolled }) {
+  const list = { ...address, fresh, kept, requestId: kept?.requestId ?? null, loaded: 0, total: 0 };
   const parts = drawn(main, list, go);
-  const move = (changed) => go(ofList({ ...address, ...changed }));
+  const move = (changed, focus) => go(ofList({ ...address, ...changed }), { fresh: false, focus });
   let loading = null; // AbortController of the request under way
 
   /** Load the first page, or the next one. */
@@ -45,7 +50,7 @@ export function listView(main, address, { go, announce }) {
   function finish(answer, first) {
     if (first) {
       parts.grid.replaceChildren();
-      Object.assign(list, { requestId: answer.request_id, total: answer.total_results });
+      Object.assign(list, { requestId: list.requestId ?? answer.request_id, total: answer.total_results });
       head(answer);
       explain({ title: list.query || list.department, ...bodyOf(list) });
     }
@@ -55,6 +60,8 @@ export function listView(main, address, { go, announce }) {
     );
     parts.grid.append(...cards);
     list.loaded = before + cards.length;
+    keep({ requestId: list.requestId, loaded: list.loaded });
+    if (first && kept) scrollTo(0, scrolled);
     if (first && cards.length === 0) nothingFound();
     if (!first) cards[0]?.querySelector("a").focus(); // keyboards go on where the new cards begin
     parts.more.hidden = cards.length === 0 || list.loaded >= list.total;
@@ -74,9 +81,10 @@ export function listView(main, address, { go, announce }) {
     parts.notice.replaceChildren(...said);
     parts.notice.hidden = said.length === 0;
     const currency = answer.products.find((product) => product.currency)?.currency ?? null;
-    const onChange = (filters) => move({ filters });
+    const onChange = (filters, focus) => move({ filters }, focus);
     drawFacets(parts.facets, answer.facets, list.filters, { currency, department: list.department, onChange });
     parts.filters.hidden = parts.facets.childElementCount === 0;
+    if (document.activeElement === main) refocus(); // the filter that led here is there again
   }
 
   async function nothingFound() {
@@ -87,7 +95,9 @@ export function listView(main, address, { go, announce }) {
       action: filtered ? { label: "Remove filters", run: () => move({ filters: noFilters() }) } : null,
     });
     if (!list.query || filtered) return;
-    const { items } = await client.autosuggest(list.query, { max_suggestions: 5 }).catch(() => ({ items: [] }));
+    const { items } = await client
+      .autosuggest(list.query, { max_suggestions: 5, preview: true })
+      .catch(() => ({ items: [] }));
     const chips = items.map(({ text }) => element("a", { class: "chip", href: ofList({ query: text }) }, text));
     if (chips.length > 0)
       parts.message.append(element("p", {}, "These find something:"), element("div", { class: "chips" }, ...chips));
@@ -105,20 +115,22 @@ export function listView(main, address, { go, announce }) {
     announce(said.heading);
   }
 
-  parts.sort.addEventListener("change", () => move({ sort: parts.sort.value }));
+  parts.sort.addEventListener("change", () => move({ sort: parts.sort.value }, "#sort"));
   parts.moreButton.addEventListener("click", () => load());
   load();
   return () => loading?.abort();
 }
 
 function ask(list, signal) {
+  const again = list.loaded === 0 && list.kept ? list.kept.loaded : 0; // as much as was there when it was left
   const page = {
-    max_results: PAGE_SIZE,
+    max_results: Math.min(Math.max(again, PAGE_SIZE), LARGEST_PAGE),
     offset: list.loaded,
     ...(list.requestId ? { request_id: list.requestId } : {}),
   };
   const { path, body } = bodyOf(list);
-  return client.ask(path, { ...body, ...page }, { signal });
+  const completed = path === "/search" && list.loaded === 0 ? { completed: list.fresh } : {};
+  return client.ask(path, { ...body, ...page, ...completed }, { signal });
 }
 
 /** Where the list is asked for, and what makes it this one. */
@@ -162,19 +174,24 @@ function drawn(main, list, go) {
     {
       class: "button button-small filters-toggle",
       type: "button",
-      "aria-expanded": "false",
+      "aria-expanded": String(filtersOpen),
       "aria-controls": "facets",
     },
     count ? `Filters (${count})` : "Filters",
   );
-  toggle.addEventListener("click", () =>
-    toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true")),
-  );
+  toggle.addEventListener("click", () => {
+    filtersOpen = !filtersOpen;
+    toggle.setAttribute("aria-expanded", String(filtersOpen));
+  });
   const reset =
     count > 0
       ? element(
           "button",
-          { class: "link", type: "button", onclick: () => go(ofList({ ...list, filters: noFilters() })) },
+          {
+            class: "link",
+            type: "button",
+            onclick: () => go(ofList({ ...list, filters: noFilters() }), { fresh: false }),
+          },
           "Remove all filters",
         )
       : null;

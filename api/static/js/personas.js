@@ -5,35 +5,54 @@ import { client, shop } from "./shop.js";
 
 const NEWCOMER = "";
 
-/** Fill `select` with the shoppers; `onSwitch(words)` is called when the page belongs to another one. */
-export async function installSwitcher(select, label, onSwitch) {
+/**
+ * Fill `select` with the shoppers. `before()` is called while the page still belongs to the one before, `after(words)`
+ * when it belongs to another one, be it that another tab has switched.
+ */
+export async function installSwitcher(select, label, { before, after }) {
   if (shop.shoppers.length === 0) return;
   const options = shop.shoppers.map(({ user_id, name, about }) =>
     element("option", { value: user_id, title: about }, name),
   );
   select.replaceChildren(element("option", { value: NEWCOMER }, "New visitor"), ...options);
   label.hidden = false;
-  await show(select);
-  addEventListener("storage", () => show(select)); // another tab may have switched
+  let shown = await current();
+  select.value = known(shown)?.user_id ?? NEWCOMER;
+
+  function switched(user) {
+    shown = user;
+    const shopper = known(user);
+    select.value = shopper?.user_id ?? NEWCOMER;
+    after(
+      shopper ? `Shopping as ${shopper.name}. ${shopper.about}` : "Shopping as a new visitor of whom nothing is known.",
+    );
+  }
+
+  addEventListener("storage", async () => {
+    const user = await current();
+    if (user !== null && user !== shown) switched(user);
+  });
   select.addEventListener("change", async () => {
-    const chosen = shop.shoppers.find(({ user_id }) => user_id === select.value);
+    const chosen = select.value; // arrow keys pass over others, each of whom begins a session; the last one holds
+    before();
     try {
-      await client.start(chosen ? { user_id: chosen.user_id } : {});
-      onSwitch(
-        chosen ? `Shopping as ${chosen.name}. ${chosen.about}` : "Shopping as a new visitor of whom nothing is known.",
-      );
+      const { user_id } = await client.start(chosen ? { user_id: chosen } : {});
+      if (chosen === select.value) switched(user_id);
     } catch (error) {
-      await show(select);
-      onSwitch(error.message);
+      select.value = known(shown)?.user_id ?? NEWCOMER;
+      after(error.message);
     }
   });
 }
 
-async function show(select) {
+function known(user) {
+  return shop.shoppers.find(({ user_id }) => user_id === user);
+}
+
+async function current() {
   try {
-    const { user_id } = await client.session();
-    select.value = shop.shoppers.some((one) => one.user_id === user_id) ? user_id : NEWCOMER;
+    return (await client.session()).user_id;
   } catch {
-    select.value = NEWCOMER; // the server is away
+    return null; // the server is away
   }
 }

@@ -110,11 +110,12 @@ function card({ product_id, title, brand, category, price, currency, image_url }
 }
 
 /** Products like the one that was looked at before this one. */
-function showBecause(place, product) {
+async function showBecause(place, product) {
   let before = null;
   try {
-    before = JSON.parse(sessionStorage.getItem(LOOKED_AT));
-    sessionStorage.setItem(LOOKED_AT, JSON.stringify({ id: product.product_id, title: product.title }));
+    const name = `${LOOKED_AT} ${(await client.session()).user_id}`;
+    before = JSON.parse(sessionStorage.getItem(name));
+    sessionStorage.setItem(name, JSON.stringify({ id: product.product_id, title: product.title }));
   } catch {
     // storage may be switched off: then nothing is remembered
   }

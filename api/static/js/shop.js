@@ -2,18 +2,19 @@
 
 import { CadenceClient } from "/static/cadence-search.js";
 
-export const client = new CadenceClient();
+export const client = CadenceClient.shared();
 
 /** `GET /storefront`; empty until it is there, and where it cannot be had. */
-export const shop = { departments: [], image_hosts: [], shoppers: [] };
+export const shop = { departments: [], image_hosts: [], shoppers: [], isOpen: false };
 
-/** Ask the shop what it is. Resolves in any case: a shop without departments is one with fewer links. */
+/** Ask the shop what it is; resolves to whether it said so. A shop without departments is one with fewer links. */
 export async function loadShop() {
   try {
-    Object.assign(shop, await client.call("/storefront", null));
+    Object.assign(shop, await client.call("/storefront", null), { isOpen: true });
   } catch (error) {
     console.warn("the shop says nothing of itself:", error.message);
   }
+  return shop.isOpen;
 }
 
 /** Tell what the shopper did; resolves to whether it is stored. */

@@ -74,11 +74,11 @@ function holdPlaces() {
 function draw(answer, hours) {
   const { start, end, ...rest } = answer;
   countedAt = Date.now();
-  at("span").textContent = `${moment(new Date(start))} to ${moment(new Date(end))}, compared with as long before`;
   at("figures").setAttribute("aria-busy", "false");
   const shown = JSON.stringify(rest);
-  const open = at("figures").contains(document.activeElement) && document.activeElement !== document.body;
-  if (drawn?.shown === shown || (drawn && open)) return; // somebody reads a definition or scrolls a table there
+  if (drawn && at("figures").contains(document.activeElement)) return; // a definition is read, or a table scrolled
+  at("span").textContent = `${moment(new Date(start))} to ${moment(new Date(end))}, compared with as long before`;
+  if (drawn?.shown === shown) return;
   drawn = { hours, shown, when: new Date() };
   at("cards").replaceChildren(...figureCards(answer));
   at("answered").textContent = answered(answer);
