@@ -23,7 +23,9 @@ class Series(ResponseBody):
 class Figures(ResponseBody):
     """Shares lie in [0, 1]; a mean or share of nothing is null."""
 
-    keystrokes: int = Field(description="Lists of suggestions for a prefix that is not empty: one for each keystroke.")
+    keystrokes: int = Field(
+        description="Lists of suggestions for a prefix that is not empty: one for each keystroke that the page asked for."
+    )
     searches: int = Field(
         description="Searches that found something, once however many pages were looked at (events `search`), and "
         "lists of searches that showed nothing."
@@ -52,7 +54,8 @@ class Figures(ResponseBody):
         "id. Searches that found nothing count; searches reported without a request id do not."
     )
     zero_result_rate: float | None = Field(
-        description="Share of the searches whose list showed nothing. Lower is better."
+        description="Share of the searches whose list showed nothing, be it for their words or their filters. "
+        "Lower is better."
     )
     saved_characters: float | None = Field(
         description="Characters of a chosen suggestion that did not have to be typed: its length minus that of the "

@@ -24,6 +24,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# As the demo is served, but that lists are whole on a busy machine, too.
+DEMO = {"ALLOW_UNSIGNED_USERS": "true", "MAX_LATENCY_MS": "1000", "MODEL_WAIT_MS": "1000"}
 PATIENCE_MS = 20_000  # how long a check may wait on a busy machine; a quiet one needs a fraction of a second
 
 
@@ -32,7 +34,7 @@ def server(trained_shop: TrainedShop, tmp_path_factory: pytest.TempPathFactory) 
     """The demo's service, one for the tests of a module."""
     home = tmp_path_factory.mktemp("server") / "home"
     shutil.copytree(trained_shop.home, home)
-    with running(home, ALLOW_UNSIGNED_USERS="true") as server:
+    with running(home, None, **DEMO) as server:
         yield server
 
 
@@ -40,7 +42,7 @@ def server(trained_shop: TrainedShop, tmp_path_factory: pytest.TempPathFactory) 
 def mortal_server(trained_shop: TrainedShop, tmp_path: Path) -> Iterator[Server]:
     """A service for one test, which may kill it."""
     shutil.copytree(trained_shop.home, tmp_path / "home")
-    with running(tmp_path / "home", ALLOW_UNSIGNED_USERS="true") as server:
+    with running(tmp_path / "home", None, **DEMO) as server:
         yield server
 
 

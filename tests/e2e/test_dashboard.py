@@ -173,6 +173,7 @@ def test_nothing_is_cut_off_at_any_width(page: Page, server: Server, width: int)
         .filter(one => one.getBoundingClientRect().right > innerWidth || one.getBoundingClientRect().left < 0)
         .map(one => one.outerHTML.slice(0, 100))"""
     assert page.evaluate(beyond) == []
+    assert page.locator("#figures .help").count() > 8
     for number in range(page.locator("#figures .help").count()):
         definition = page.locator("#figures .help").nth(number)
         definition.locator("summary").press("Enter")

@@ -1,9 +1,21 @@
 """The whole way of a shopper, by mouse and by keyboard alone: search, product, cart, till; and what is stored of it."""
 
+import httpx
 from playwright.sync_api import Page, expect
 
-from tests.e2e.server import Server
-from tests.e2e.storefront import COMPLETED, cards, events, open_page, search_box, search_for, told, type_prefix
+from tests.e2e.server import ADMIN_KEY, Server
+from tests.e2e.storefront import (
+    BROAD,
+    COMPLETED,
+    awaited_events,
+    cards,
+    events,
+    open_page,
+    search_box,
+    search_for,
+    told,
+    type_prefix,
+)
 
 
 def test_a_click_on_a_product_is_stored_before_it_is_acknowledged(page: Page, server: Server) -> None:
@@ -150,6 +162,43 @@ def test_a_department_can_be_browsed_filtered_and_shared(page: Page, server: Ser
     expect(page.get_by_role("group", name="Brand").locator("[aria-pressed=true]")).to_have_count(0)
 
 
+def test_going_back_finds_the_list_as_it_was_left(page: Page, server: Server) -> None:
+    open_page(page, server)
+    search_for(page, BROAD)
+    page.get_by_role("button", name="Load more").click()
+    expect(cards(page)).to_have_count(48)
+    ids = [card.get_attribute("data-product-id") for card in cards(page).all()]
+    cards(page).nth(40).click()
+    expect(page.get_by_role("button", name="Add to cart")).to_be_visible()
+    page.go_back()
+    expect(cards(page)).to_have_count(48)
+    assert [card.get_attribute("data-product-id") for card in cards(page).all()] == ids
+    expect(cards(page).nth(40)).to_be_in_viewport()
+    searched = [one for one in events(server, "search") if one["query"] == BROAD]
+    page.get_by_label("Sort by").select_option("price_asc")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_label("Sort by")).to_be_focused()
+    page.get_by_role("group", name="Brand").get_by_role("button").first.click()
+    expect(page.get_by_role("group", name="Brand").locator("[aria-pressed=true]")).to_be_focused()
+    page.reload()
+    expect(cards(page).first).to_be_visible()
+    # One search, however it was narrowed down, gone back to and looked at again.
+    assert [one for one in awaited_events(server, "search") if one["query"] == BROAD] == searched
+
+
+def test_the_link_to_the_content_leaves_everything_as_it_is(page: Page, server: Server) -> None:
+    open_page(page, server)
+    search_for(page, "coffee mug")
+    search_box(page).fill("half typed")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/search" in request.url else None)
+    page.get_by_role("link", name="Skip to content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(search_box(page)).to_have_value("half typed")
+    assert asked == []
+
+
 def test_a_product_has_an_address_and_one_that_is_gone_says_so(
     page: Page, server: Server, complaints: list[str]
 ) -> None:
@@ -166,3 +215,22 @@ def test_a_product_has_an_address_and_one_that_is_gone_says_so(
     search_box(page).fill("coffee")
     search_box(page).press("Enter")
     expect(cards(page).first).to_be_visible()
+
+
+def test_a_picture_of_an_allowed_host_is_shown_and_any_other_is_drawn(page: Page, server: Server) -> None:
+    """Our own origin is always allowed; what else is, IMAGE_HOSTS says. The console must not complain of either."""
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"Bearer {ADMIN_KEY}"}, trust_env=False, timeout=30
+    ) as client:
+        for name, address in (("own", f"{server.url}/static/icon.svg"), ("other", "https://pictures.example/1.png")):
+            product = {"title": f"Quixotron {name}", "image_url": address}
+            client.put(f"/admin/products/{name}", json=product).raise_for_status()
+        open_page(page, server)
+        search_for(page, "quixotron")
+        shown = {one.get_attribute("data-product-id"): one.locator("img").count() for one in cards(page).all()}
+        assert shown == {"own": 1, "other": 0}
+        image = page.locator("#grid img")
+        page.wait_for_function("(image) => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+        expect(page.locator("#grid .drawing")).to_have_count(1)
+        for name in ("own", "other"):
+            client.delete(f"/admin/products/{name}").raise_for_status()
