@@ -24,7 +24,7 @@ class Figures(ResponseBody):
     """Shares lie in [0, 1]; a mean or share of nothing is null."""
 
     keystrokes: int = Field(
-        description="Lists of suggestions for a prefix that is not empty: one for each keystroke that the page asked for."
+        description="Lists of suggestions for a prefix that is not empty: one for each keystroke that was asked for."
     )
     searches: int = Field(
         description="Searches that found something, once however many pages were looked at (events `search`), and "

@@ -12,8 +12,7 @@ from tests.e2e.server import Server
 from tests.e2e.storefront import cards, open_page, search_box, search_for, type_prefix
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
 def test_axe_finds_nothing(browser: Browser, server: Server, npm_modules: Path, width: int, scheme: str) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 800},

@@ -15,9 +15,9 @@ export async function installSwitcher(select, label, { before, after }) {
     element("option", { value: user_id, title: about }, name),
   );
   select.replaceChildren(element("option", { value: NEWCOMER }, "New visitor"), ...options);
-  label.hidden = false;
   let shown = await current();
   select.value = known(shown)?.user_id ?? NEWCOMER;
+  label.hidden = false; // from now on somebody may choose
 
   function switched(user) {
     shown = user;
