@@ -35,9 +35,9 @@ def main() -> int:
         task = progress.add_task("pictures", total=4)
         try:
             server.wait_until_ready()
-            _wide(browser, server.url)
+            _personas(browser, server.url)  # before any of them searches for something
             progress.advance(task)
-            _personas(browser, server.url)
+            _wide(browser, server.url)
             progress.advance(task)
             _phones(browser, server.url)
             progress.advance(task)
