@@ -205,6 +205,7 @@ def announce(server: "subprocess.Popen[bytes]", url: str, options: argparse.Name
         return
     key_file = Path(options.home) / "keys" / "admin.key"
     say(f"ready in {time.monotonic() - started:.1f} s: {url}")
+    say(f"dashboard: {url}/dashboard, with the key in {key_file}")
     say(f'statistics: curl -H "Authorization: Bearer $(cat {key_file})" {url}/admin/stats')
     if not options.no_browser:
         webbrowser.open(url)

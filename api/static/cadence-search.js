@@ -817,7 +817,7 @@ const STYLES = `
 input, button { font: inherit; color: inherit; border: 0; background: none; }
 input { flex: 1; min-width: 0; height: 100%; padding: 0 10px; outline: none; }
 input::placeholder { color: var(--_ink-soft); opacity: 1; }
-button { flex: none; cursor: pointer; border-radius: 999px; }
+button { flex: none; cursor: pointer; border-radius: var(--cadence-radius, 999px); }
 button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .clear { display: grid; place-items: center; width: 36px; height: 36px; }
 .clear:hover { background: var(--_soft); }

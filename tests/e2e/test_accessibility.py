@@ -89,7 +89,7 @@ def test_the_explain_drawer_says_what_moved_and_gives_the_focus_back(page: Page,
     toggle.click()
     drawer = page.get_by_role("complementary", name="Why this order?")
     expect(drawer.get_by_role("listitem").first).to_be_visible()
-    expect(drawer.get_by_text("in all, by stage")).to_be_visible()
+    expect(drawer.get_by_text("for this answer; its stages")).to_be_visible()
     cards(page).nth(3).click()
     expect(page.get_by_role("button", name="Add to cart")).to_be_visible()
     page.go_back()

@@ -85,5 +85,7 @@ export function ofProduct(id) {
 
 function range(text) {
   const found = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)?$/.exec(text ?? "");
-  return found ? [Number(found[1]), found[2] === undefined ? null : Number(found[2])] : null;
+  if (!found) return null;
+  const [low, high] = [Number(found[1]), found[2] === undefined ? null : Number(found[2])];
+  return high !== null && high < low ? [high, low] : [low, high];
 }

@@ -53,7 +53,7 @@ async function draw() {
   const { signal } = asking;
   if (last === null) {
     body.replaceChildren(
-      element("p", {}, "Type something, or look into a department: what is shown is explained here."),
+      element("p", {}, "Type something, search, or look into a department: such a list is explained here."),
     );
     return;
   }
@@ -172,7 +172,11 @@ function stages(answer) {
   return element(
     "section",
     { class: "explain-stages", "aria-label": "Time per stage" },
-    element("h3", {}, `${milliseconds(answer.response_time_ms)} in all, by stage`),
+    element(
+      "h3",
+      {},
+      `${milliseconds(answer.response_time_ms)} for this answer; its stages, those that were cached included`,
+    ),
     element(
       "ul",
       {},

@@ -111,7 +111,7 @@ function priceForm(chosen, onChange) {
   };
   return element(
     "form",
-    { class: "price-form", onsubmit: apply },
+    { class: "price-form", novalidate: true, onsubmit: apply },
     least,
     element("span", { "aria-hidden": "true" }, "–"),
     most,

@@ -8,7 +8,6 @@ import { showShelves } from "./shelves.js";
 import { client, shop, tell } from "./shop.js";
 
 const SHOWN_TRENDING = 8;
-const SHOWN_DEPARTMENTS = 12;
 
 /** Fill `main` with the first page. */
 export function homeView(main, _address, { go }) {

@@ -60,15 +60,18 @@ export function listView(main, address, { go, announce, refocus, fresh, kept, ke
     );
     parts.grid.append(...cards);
     list.loaded = before + cards.length;
-    keep({ requestId: list.requestId, loaded: list.loaded });
-    if (first && kept) scrollTo(0, scrolled);
+    const again = list.loaded < (list.kept?.loaded ?? 0) && cards.length > 0; // a long list comes back in pages
+    if (!again) keep({ requestId: list.requestId, loaded: list.loaded });
     if (first && cards.length === 0) nothingFound();
-    if (!first) cards[0]?.querySelector("a").focus(); // keyboards go on where the new cards begin
+    if (!first && !list.kept) cards[0]?.querySelector("a").focus(); // keyboards go on where the new cards begin
+    if (list.kept) scrollTo(0, scrolled);
+    if (!again) list.kept = null;
     parts.more.hidden = cards.length === 0 || list.loaded >= list.total;
     parts.moreButton.disabled = false;
     parts.moreCount.textContent = `${whole(list.loaded)} of ${whole(list.total)} shown`;
     parts.results.setAttribute("aria-busy", "false");
     announce(`${counted(list.total, "product")} for ${list.query || list.department}, ${whole(list.loaded)} shown`);
+    if (again) load();
   }
 
   function head(answer) {
@@ -122,9 +125,9 @@ export function listView(main, address, { go, announce, refocus, fresh, kept, ke
 }
 
 function ask(list, signal) {
-  const again = list.loaded === 0 && list.kept ? list.kept.loaded : 0; // as much as was there when it was left
+  const missing = list.kept ? list.kept.loaded - list.loaded : PAGE_SIZE; // as much as was there when it was left
   const page = {
-    max_results: Math.min(Math.max(again, PAGE_SIZE), LARGEST_PAGE),
+    max_results: Math.min(Math.max(missing, 1), LARGEST_PAGE),
     offset: list.loaded,
     ...(list.requestId ? { request_id: list.requestId } : {}),
   };

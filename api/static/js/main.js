@@ -22,7 +22,6 @@ const VIEWS = {
   thanks: thanksView,
 };
 const TITLES = { cart: "Cart", checkout: "Checkout", thanks: "Thank you" };
-const LINKED_DEPARTMENTS = 12;
 
 const at = (id) => document.getElementById(id);
 const main = at("main");
@@ -75,6 +74,7 @@ function show(focus = null) {
     else link.removeAttribute("aria-current");
   }
   titled(address.query || address.department || TITLES[address.view] || "");
+  if (address.view !== "list") explain(null); // the list before is not on screen any more
   const refocus = () => {
     const control = focus === null ? null : document.querySelector(focus);
     if (control !== null) control.focus({ preventScroll: true });
@@ -113,9 +113,9 @@ function onClick(event) {
 /** Departments, pictures and shoppers, as soon as the shop has said what it is; asked for again until it has. */
 async function openShop() {
   if (shop.isOpen || !(await loadShop())) return;
-  const links = shop.departments
-    .slice(0, LINKED_DEPARTMENTS)
-    .map(({ category }) => element("li", {}, element("a", { href: ofList({ department: category }) }, category)));
+  const links = shop.departments.map(({ category }) =>
+    element("li", {}, element("a", { href: ofList({ department: category }) }, category)),
+  );
   at("departments").replaceChildren(...links);
   at("departments").parentElement.hidden = links.length < 2;
   installSwitcher(at("shopper"), at("shopper-label"), { before: leaveView, after: switched });

@@ -109,17 +109,18 @@ function card({ product_id, title, brand, category, price, currency, image_url }
   return { product_id, title, brand, category, price, currency, image_url };
 }
 
-/** Products like the one that was looked at before this one. */
-async function showBecause(place, product) {
-  let before = null;
+/** Products like the one that was looked at before this one. The latest two are remembered: a reload shows it again. */
+async function showBecause(place, { product_id: id, title }) {
+  let before;
   try {
     const name = `${LOOKED_AT} ${(await client.session()).user_id}`;
-    before = JSON.parse(sessionStorage.getItem(name));
-    sessionStorage.setItem(name, JSON.stringify({ id: product.product_id, title: product.title }));
+    const others = (JSON.parse(sessionStorage.getItem(name)) ?? []).filter((one) => one.id !== id);
+    before = others[0];
+    sessionStorage.setItem(name, JSON.stringify([{ id, title }, ...others].slice(0, 2)));
   } catch {
     // storage may be switched off: then nothing is remembered
   }
-  if (before === null || before.id === product.product_id) return;
+  if (!before) return;
   showShelves(place, {
     productId: before.id,
     count: 12,
