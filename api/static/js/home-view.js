@@ -33,21 +33,19 @@ export function homeView(main, _address, { go }) {
 }
 
 function departments() {
-  const tiles = shop.departments
-    .slice(0, SHOWN_DEPARTMENTS)
-    .map(({ category, product_count }) =>
+  const tiles = shop.departments.map(({ category, product_count }) =>
+    element(
+      "li",
+      {},
       element(
-        "li",
-        {},
-        element(
-          "a",
-          { class: "department", href: ofList({ department: category }) },
-          drawing({ title: category, category }),
-          element("span", { class: "department-name" }, category),
-          element("span", { class: "department-count" }, whole(product_count)),
-        ),
+        "a",
+        { class: "department", href: ofList({ department: category }) },
+        drawing({ title: category, category }),
+        element("span", { class: "department-name" }, category),
+        element("span", { class: "department-count" }, whole(product_count)),
       ),
-    );
+    ),
+  );
   if (tiles.length < 2) return "";
   return element(
     "section",
