@@ -230,3 +230,12 @@ def test_the_types_agree_with_how_it_is_used(npm_modules: Path) -> None:
     command = [str(compiler), *options, "usage.ts"]
     done = subprocess.run(command, cwd=npm_modules.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_pages_name_nothing_that_is_not_there(npm_modules: Path) -> None:
+    """Names and imports of all our scripts, as the TypeScript compiler reads them; their types are not checked."""
+    command = [str(npm_modules / ".bin" / "tsc"), "-p", "pages.tsconfig.json"]
+    done = subprocess.run(command, cwd=npm_modules.parent, capture_output=True, text=True, check=False)
+    unknown = ("TS2304", "TS2305", "TS2307", "TS2552", "TS2614", "TS2724")  # names, exports and modules
+    assert [line for line in done.stdout.splitlines() if any(f"error {code}:" in line for code in unknown)] == []
+    assert "error TS18003" not in done.stdout  # no inputs were found
