@@ -230,7 +230,8 @@ def test_a_picture_of_an_allowed_host_is_shown_and_any_other_is_drawn(page: Page
         shown = {one.get_attribute("data-product-id"): one.locator("img").count() for one in cards(page).all()}
         assert shown == {"own": 1, "other": 0}
         image = page.locator("#grid img")
-        page.wait_for_function("(image) => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+        expect(image).to_have_js_property("complete", True)
+        expect(image).not_to_have_js_property("naturalWidth", 0)
         expect(page.locator("#grid .drawing")).to_have_count(1)
         for name in ("own", "other"):
             client.delete(f"/admin/products/{name}").raise_for_status()

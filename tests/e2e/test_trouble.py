@@ -57,11 +57,12 @@ def test_answers_out_of_order_never_overwrite_a_newer_list(page: Page, server: S
             };
         }"""
     )
-    search_box(page).fill("coffee")
-    page.wait_for_function("window.late.length === 1")
+    with page.expect_request(lambda request: prefix_of(request) == "coffee"):
+        search_box(page).fill("coffee")
     search_box(page).fill("protein")
     typed = suggestions(page).first.locator(".typed")
     expect(typed).to_have_text("protein")
+    assert page.evaluate("window.late.length") == 1
     page.evaluate("window.late[0]()")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     expect(typed).to_have_text("protein")
