@@ -37,7 +37,7 @@ export class CadenceClient {
   #session;
   #given;
   #starting = null;
-  #queue = []; // {event, session, late}: session null where none has begun, late where it was sent in vain
+  #queue = []; // {event, session, at, late}: session null where none has begun, late where sent in vain
   #timer = 0;
   #failures = 0;
   #tab = randomId();
