@@ -198,6 +198,7 @@ list_log = Table(
     Column("arm", Text, nullable=False),
     Column("artifact_version", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("experiments", Text),  # {experiment: arm} as JSON, sorted, of those that shaped the list; null: none did
     # Whatever counts lists reads this index alone: a row of the table has some kilobytes of items.
     Index(None, "kind", "created_at", "session_id", "query"),
 )
@@ -205,6 +206,49 @@ list_log = Table(
 lists_empty = cast(list_log.c["items"], Text) == literal_column("'[]'")
 Index(
     "ix_list_log_empty", list_log.c.kind, list_log.c.created_at, sqlite_where=lists_empty, postgresql_where=lists_empty
+)
+Index(
+    "ix_list_log_experiments",
+    list_log.c.kind,
+    list_log.c.created_at,
+    sqlite_where=list_log.c.experiments.is_not(None),
+    postgresql_where=list_log.c.experiments.is_not(None),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    # Every change is a further version; the newest one of a name holds.
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("definition", JSON, nullable=False),  # core.experiments.definition.Experiment
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    # Who was shown something that the arm could change, and when first. Later lists of theirs name it in `list_log`.
+    Column("experiment", String(64), primary_key=True),
+    Column("unit", String(80), primary_key=True),  # "u:" and a user's key, or "s:" and a session's id
+    Column("arm", String(64), nullable=False),
+    Column("version", Integer, nullable=False),  # of the definition
+    Column("request_id", Text, nullable=False),  # of that first list
+    Column("session_id", Text, nullable=False),
+    Column("user_key", String(64), index=True),
+    Column("chosen_by_hand", Boolean, nullable=False),  # an override: left out of every statistic
+    Column("exposed_at", UtcDateTime, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("happened_at", UtcDateTime, nullable=False, index=True),
+    Column("actor", String(32), nullable=False),  # operator | schedule | guard
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),  # the experiment or version
+    Column("details", JSON, nullable=False),
 )
 
 jobs = Table(

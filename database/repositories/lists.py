@@ -47,6 +47,7 @@ class ListLog:
     created_at: datetime
     user_key: str | None = None
     arm: str = "default"
+    experiments: str | None = None  # {experiment: arm} as JSON, sorted by name
 
 
 def items_text(items: Iterable[ShownItem]) -> str:
