@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 
 from api.finished import Finished
-from api.state import AppState, Models
+from api.state import AppState, Models, Served
 from core.domain import SuggestQuery
 from core.errors import ModelsError, OverloadedError
 from core.personalization.shopper import Shopper
@@ -31,22 +31,25 @@ _log = structlog.get_logger(__name__)
 
 
 async def complete(
-    state: AppState, models: Models, query: SuggestQuery, begun: float, shopper: Shopper | None = None
+    state: AppState, served: Served, query: SuggestQuery, begun: float, shopper: Shopper | None = None
 ) -> Finished:
-    """The suggestion list of `models` for one keystroke, by the deadline of the settings.
+    """The suggestion list of what is `served` for one keystroke, by the deadline of the settings.
 
     `begun`: when the request came, in seconds of `time.perf_counter()`.
     """
+    models, live = served.models, served.live
     prefix = normalize_prefix(query.prefix)
     key = _key(models, prefix, query)
-    version = (key, query.include_products, state.live.version, state.rules.version, models.catalog_number)
+    version = (
+        key, query.include_products, query.diversity, live.version, state.rules.version, models.catalog_number,
+    )  # fmt: skip
     shared = bool(prefix) and not query.explain and not query.previous and not (shopper and shopper.is_known)
     if shared and (finished := state.replies.get(version)) is not None:
         state.candidates.counts.hits += 1
         state.metrics.stages("autosuggest", {"cache": (time.perf_counter() - begun) * 1_000})
         return finished
     gathered = await _gathered(state, models, query, key, begun) if prefix else models.gather(query, 0.0, True)
-    now = Now(state.rules.current, state.live.index, state.live.forms, shopper, datetime.now(UTC))
+    now = Now(state.rules.current, live.index, live.forms, shopper, datetime.now(UTC))
     reply = models.finish(gathered, query, now)
     for source in reply.late:
         state.metrics.counts[f"late_{source}"] += 1
@@ -125,4 +128,8 @@ def _heard(flight: "asyncio.Task[Gathered]") -> None:
 
 def _key(models: Models, prefix: str, query: SuggestQuery) -> str:
     # The unit separator cannot be in a normalised prefix, so two requests never share a key by accident.
-    return "\x1f".join((models.version, str(query.limit), prefix, query.category or ""))
+    return "\x1f".join((models.version, str(query.limit), prefix, query.category or "", *_beam(query)))
+
+
+def _beam(query: SuggestQuery) -> tuple[str, ...]:
+    return () if query.beam_width is None else (str(query.beam_width),)

@@ -9,7 +9,7 @@ from database.repositories.lists import ShownItem, items_text
 
 _REPLIES_KEPT = 5_000  # ~15 KB each at most
 
-ReplyKey = tuple[str, int, int, int, int]
+ReplyKey = tuple[str, int, float | None, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from api.catalog import CatalogFollower
 from api.crowd import CrowdFollower
 from api.dashboard import Dashboard
 from api.embedded_search import EmbeddedSearch
+from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.job_processes import JobProcesses
@@ -30,6 +31,7 @@ from api.shoppers import Shoppers
 from api.state import AppState, Load, Spawn
 from api.steady import run_steadily
 from api.trending import Trending
+from api.variants import Variants
 from api.warming import Warming
 from config.keys import session_signing_key, user_hash_key
 from config.logging import configure_logging
@@ -112,6 +114,9 @@ async def _start(
     live = LiveQueries(database, settings.suggest, rules, models)
     trending = Trending(database, settings.suggest, rules)
     crowd = CrowdFollower(database, settings.personalization)
+    variants = Variants(lambda: state.models.version)
+    asked = settings.experiments
+    experiments = Experiments(database, asked.experiment_refresh_seconds, variants, enabled=asked.enable_ab_testing)
     following = (
         catalog,
         rules,
@@ -119,6 +124,7 @@ async def _start(
         live,
         trending,
         crowd,
+        experiments,
     )  # in this order: the later ones ask the earlier ones
     for followed in following:
         await followed.refresh()
@@ -142,6 +148,8 @@ async def _start(
         profiles=profiles,
         shoppers=Shoppers(database, profiles, crowd, settings.personalization),
         trending=trending,
+        experiments=experiments,
+        variants=variants,
         dashboard=Dashboard(database),
         metrics=metrics,
         started_at=datetime.now(UTC),
@@ -154,6 +162,7 @@ async def _start(
     background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in following]
     background.append(asyncio.create_task(catalog.keep_embedding(stop)))
     background.append(asyncio.create_task(reloader.keep_following(stop)))
+    background.append(asyncio.create_task(variants.keep_following(state, load, spawn, stop)))
     background.append(asyncio.create_task(warming.keep_warm(stop)))
 
     async def stop_background() -> None:

@@ -58,7 +58,7 @@ class Shoppers:
         known, which is counted (`late`).
         """
         owner = owner_of(caller.user_key, caller.session_id) or ""
-        profile, cohorts = self._profiles.at_hand(owner), self._cohorts_at_hand(caller.session_id)
+        profile, cohorts = self._profiles.at_hand(owner), self.cohorts_at_hand(caller.session_id)
         if profile is not None and cohorts is not None:
             return self._shopper(profile, cohorts)
         try:
@@ -70,7 +70,7 @@ class Shoppers:
     def _shopper(self, profile: Profile, cohorts: tuple[int, ...]) -> Shopper:
         now = self._clock().timestamp()
         crowd = self._crowd.crowd
-        known = crowd.known_cohorts(cohorts)
+        known = crowd.known_cohorts(cohorts) if self._settings.cohort_priors else ()
         return Shopper(profile, crowd, now, known, self._formula, self._settings.learned_reranker)
 
     async def _read(self, owner: str, session_id: str) -> tuple[Profile, tuple[int, ...]]:
@@ -85,16 +85,15 @@ class Shoppers:
         """A visit begins here."""
         self._keep(visit.session_id, visit)
 
-    def _cohorts_at_hand(self, session_id: str) -> tuple[int, ...] | None:
-        if not self._settings.cohort_priors:
-            return ()
+    def cohorts_at_hand(self, session_id: str) -> tuple[int, ...] | None:
+        """The cohorts of a visit (`api.crowd.cohorts_of`); None where it was not read yet."""
         known = self._cohorts.get(session_id)
         if known is not None:
             self._cohorts.move_to_end(session_id)
         return known
 
     async def _cohorts_of(self, session_id: str) -> tuple[int, ...]:
-        if (known := self._cohorts_at_hand(session_id)) is not None:
+        if (known := self.cohorts_at_hand(session_id)) is not None:
             return known
         try:
             visit = await self._database.read(partial(find_visit, session_id=session_id))

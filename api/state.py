@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
 from api.dashboard import Dashboard
+from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.live_queries import LiveQueries
@@ -20,14 +21,17 @@ from api.session_context import SessionContext
 from api.shoppers import Shoppers
 from api.trending import Trending
 from config.settings import Settings
-from core.domain import EventFacts, Reason, Recommendation, SearchQuery, SearchReply, SuggestQuery, SuggestReply
+from core.domain import EventFacts, SearchQuery, SearchReply, SuggestQuery, SuggestReply
+from core.experiments.definition import Changes
 from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
+from core.services.recommendation import Reason, Recommendation
 from database.connection import Database
 from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
-if TYPE_CHECKING:  # it brings numerical libraries along, which creating the app does not need
+if TYPE_CHECKING:  # these bring numerical libraries along, which creating the app does not need
+    from api.variants import Variants
     from core.personalization.shopper import Shopper
     from core.services.live_catalog import LiveCatalog
 
@@ -74,6 +78,15 @@ Spawn = Callable[[Settings, str], ModelProcess]
 """A process for the models of the named version, not started yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version with what is followed for it: the current one, or one that an arm of an experiment names."""
+
+    models: Models
+    live: LiveQueries
+    search: ProductSearch
+
+
 @dataclass(slots=True)
 class AppState:
     """The running service. `models` may be replaced while it runs; read it once per request."""
@@ -95,7 +108,17 @@ class AppState:
     profiles: ProfileCache
     shoppers: Shoppers
     trending: Trending
+    experiments: Experiments
+    variants: "Variants"
     dashboard: Dashboard
     metrics: Metrics
     started_at: datetime
     departments: tuple[tuple[str, int], list[Department]] | None = None  # of a version and the state of its catalogue
+
+    def serving(self, changes: Changes) -> Served:
+        """What answers a request whose arms say `changes`."""
+        if changes.artifact_version is not None and changes.artifact_version != self.models.version:
+            found = self.variants.find(changes.artifact_version)
+            if found is not None:
+                return found
+        return Served(self.models, self.live, self.product_search)

@@ -202,6 +202,20 @@ class PersonalizationSettings(Group):
         return value
 
 
+class ExperimentSettings(Group):
+    """Experiments that are defined by POST /admin/experiments."""
+
+    enable_ab_testing: bool = Field(
+        default=True,
+        description="assign shoppers to the experiments that run; false: everybody is served as the settings say",
+    )
+    experiment_refresh_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="seconds between two looks for changed experiments, a fraction of a millisecond each",
+    )
+
+
 class ServingSettings(Group):
     """What one worker takes on."""
 
@@ -301,6 +315,7 @@ class Settings(BaseModel):
     models: ModelSettings = Field(default_factory=ModelSettings)
     suggest: SuggestSettings = Field(default_factory=SuggestSettings)
     personalization: PersonalizationSettings = Field(default_factory=PersonalizationSettings)
+    experiments: ExperimentSettings = Field(default_factory=ExperimentSettings)
     serving: ServingSettings = Field(default_factory=ServingSettings)
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
@@ -318,6 +333,7 @@ def _names() -> Iterator[str]:
         ModelSettings,
         SuggestSettings,
         PersonalizationSettings,
+        ExperimentSettings,
         ServingSettings,
         SecuritySettings,
         GeminiSettings,

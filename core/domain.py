@@ -156,6 +156,8 @@ class SuggestQuery:
     trending: tuple[str, ...] = ()  # best first
     include_products: int = 0
     explain: bool = False
+    beam_width: int | None = None  # hypotheses of the models' search; None: as the source has it
+    diversity: float | None = None  # in [0, 1): see `core.services.selection`; None: as the service has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,26 +292,6 @@ class SearchHit:
     explain: Mapping[str, float] | None = None
     taste: tuple[float, ...] | None = None  # what it was ranked by for its shopper, for the log
     raw: float | None = None  # the score as it is before it is clipped, where there is `taste`
-
-
-class Reason(StrEnum):
-    """Why a product is recommended."""
-
-    FOR_YOU = "for_you"
-    SIMILAR = "similar"
-    BOUGHT_TOGETHER = "bought_together"
-    TRENDING = "trending"
-    NEW = "new"
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """`score` in [0, 1], descending within a reason."""
-
-    product_id: str
-    reason: Reason
-    score: float
-    explain: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from api.cards import card_facts, cards_below_suggestion
 from api.completion import complete
 from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
+from api.experiments import assigned, logged, shopper_in, suggestion_changes
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
 from api.session_context import PATIENCE_SECONDS
 from core.domain import SuggestQuery
@@ -27,13 +28,15 @@ async def autosuggest(
     state, request_id = state_of(request), request_id_of(request)
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
-    models = state.models
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
     shopper = await state.shoppers.find(caller, PATIENCE_SECONDS) if may_know else None
+    assignment = assigned(state, caller, known=bool(body.session_id))
+    changes = assignment.changes
+    served = state.serving(changes)
     finished = await complete(
         state,
-        models,
+        served,
         SuggestQuery(
             prefix=body.query_prefix,
             limit=body.max_suggestions,
@@ -43,12 +46,17 @@ async def autosuggest(
             trending=state.trending.queries if nothing_typed else (),
             include_products=body.include_products,
             explain=body.explain,
+            beam_width=changes.beam_width,
+            diversity=changes.suggestion_diversity,
         ),
         begun,
-        shopper,
+        shopper_in(shopper, changes),
     )
     reply = finished.reply
     if not body.preview:
+        now = datetime.now(UTC)
+        possible = frozenset() if nothing_typed else suggestion_changes(reply, shopper)
+        shaped = logged(assignment, possible, caller, request_id, now)
         state.writer.log_list(
             ListLog(
                 request_id=request_id,
@@ -57,8 +65,10 @@ async def autosuggest(
                 user_key=caller.user_key,
                 query=body.query_prefix,
                 items=finished.shown,
-                artifact_version=models.version,
-                created_at=datetime.now(UTC),
+                artifact_version=served.models.version,
+                created_at=now,
+                experiments=shaped.experiments,
+                exposures=shaped.exposures,
             )
         )
     asked: dict[str, Any] = {"stage_ms": reply.stage_ms} if body.explain else {}

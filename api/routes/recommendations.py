@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from api.cards import card_facts
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
+from api.experiments import SHOPPER, VERSION, assigned, logged, shopper_in
 from api.schemas.recommendations import RecommendationsRequest, RecommendationsResponse, RecommendedProduct
 from database.repositories.lists import ListLog, ShownItem, items_text
 
@@ -29,12 +30,16 @@ async def recommendations(
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     shopper = await state.shoppers.find(caller) if may_know else state.shoppers.nobody()
-    models = state.models
+    assignment = assigned(state, caller, known=bool(body.session_id))
+    models = state.serving(assignment.changes).models
+    ranked_for = shopper_in(shopper, assignment.changes) or shopper
     found = await state.threads.run(
-        partial(models.recommend, shopper, body.max_results, body.product_id, body.reasons, explain=body.explain)
+        partial(models.recommend, ranked_for, body.max_results, body.product_id, body.reasons, explain=body.explain)
     )
     known = await card_facts(state.database, [one.product_id for one in found])
     shown = [one for one in found if one.product_id in known]
+    now, possible = datetime.now(UTC), VERSION | (SHOPPER if shopper.is_known else frozenset())
+    shaped = logged(assignment, possible, caller, request_id, now)
     state.writer.log_list(
         ListLog(
             request_id=request_id,
@@ -46,7 +51,9 @@ async def recommendations(
                 ShownItem(one.product_id, rank, one.reason.value, one.score) for rank, one in enumerate(shown, 1)
             ),
             artifact_version=models.version,
-            created_at=datetime.now(UTC),
+            created_at=now,
+            experiments=shaped.experiments,
+            exposures=shaped.exposures,
         )
     )
     return RecommendationsResponse(

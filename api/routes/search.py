@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from api.cards import card_facts, cards_of_hits
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
+from api.experiments import assigned, logged, search_changes, shopper_in
 from api.schemas.search import (
     BrowseRequest,
     FacetRangeBody,
@@ -25,6 +26,7 @@ from api.security import Caller
 from api.state import AppState
 from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchHit, SearchQuery, SearchReply
 from core.errors import OverloadedError
+from core.experiments.assignment import Assignment
 from database.repositories.lists import ListLog, ShownItem, items_text
 
 router = APIRouter(tags=["storefront"])
@@ -78,13 +80,16 @@ async def _answer(
     state: AppState, caller: Caller, body: BrowseRequest, query: SearchQuery, begun: float
 ) -> tuple[SearchResponse, SearchReply]:
     """Finds, logs and shapes one page; `begun` in seconds of `time.perf_counter()`."""
-    version, request_id = state.models.version, query.request_id or ""
     may_know = body.include_personalization and (body.session_id or caller.user_key)
-    reply = await state.product_search.search(query, await state.shoppers.find(caller) if may_know else None)
+    shopper = await state.shoppers.find(caller) if may_know else None
+    assignment = assigned(state, caller, known=bool(body.session_id))
+    changes = assignment.changes
+    served = state.serving(changes)
+    reply = await served.search.search(query, shopper_in(shopper, changes))
     known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search" if query.text else "browse", reply.stage_ms)
     if not body.preview and (reply.hits or query.offset == 0):  # past the end nothing was shown
-        _log_list(state, version, request_id, caller, query, reply)
+        _log_list(state, served.models.version, assignment, caller, query, reply)
     said = {
         "stage_ms": reply.stage_ms if query.explain else None,
         "corrected_query": reply.corrected_query,
@@ -99,7 +104,7 @@ async def _answer(
         personalized=reply.personalized,
         response_time_ms=(time.perf_counter() - begun) * 1_000,
         session_id=caller.session_id,
-        request_id=request_id,
+        request_id=query.request_id or "",
         facets=_facets(reply.facets),
         **{name: value for name, value in said.items() if value is not None},
     )
@@ -130,8 +135,10 @@ def _logged_score(hit: SearchHit) -> float:
 
 
 def _log_list(
-    state: AppState, version: str, request_id: str, caller: Caller, query: SearchQuery, reply: SearchReply
+    state: AppState, version: str, assignment: Assignment, caller: Caller, query: SearchQuery, reply: SearchReply
 ) -> None:
+    request_id, now = query.request_id or "", datetime.now(UTC)
+    shaped = logged(assignment, search_changes(reply), caller, request_id, now)
     state.writer.log_list(
         ListLog(
             request_id=request_id,
@@ -152,7 +159,9 @@ def _log_list(
             ),
             artifact_version=version,
             arm=reply.arm,
-            created_at=datetime.now(UTC),
+            created_at=now,
+            experiments=shaped.experiments,
+            exposures=shaped.exposures,
         )
     )
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter
 
 from api.dependencies import Authorization, State
 from api.errors import ProblemError, problem_responses
+from api.experiments import assigned
 from api.schemas.sessions import SessionStartRequest, SessionStartResponse
-from api.security import SessionClaims
+from api.security import Caller, SessionClaims
 from api.state import AppState
 from database.repositories.profiles import merge, owner_of
 from database.repositories.sessions import SessionRepository, ShopSession
@@ -56,7 +57,7 @@ async def start_session(
         session_id=claims.session_id,
         user_id=claims.user_id,
         session_token=state.gate.tokens.issue(claims),
-        experiments={},
+        experiments=assigned(state, Caller(claims.session_id, visit.user_key), known=True).arms,
     )
 
 

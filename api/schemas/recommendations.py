@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.schemas.base import Count, Flag, ItemIdText, RequestBody, ResponseBody, SessionIdText, UserIdText
 from api.schemas.products import ProductCard
-from core.domain import Reason
+from core.services.recommendation import Reason
 
 
 class RecommendationsRequest(RequestBody):

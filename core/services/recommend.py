@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.domain import Reason, Recommendation
 from core.errors import NoCatalogError, UnknownProductError
 from core.personalization.decayed import SEASON
 from core.personalization.features import own_dealings
@@ -28,6 +27,7 @@ from core.ranking.business import Business
 from core.retrieval.columns import IntArray
 from core.retrieval.products import ProductIndex
 from core.services.current_products import CurrentProducts
+from core.services.recommendation import Reason, Recommendation
 from core.services.taste import ProductTaste
 
 FloatArray = npt.NDArray[np.float32]

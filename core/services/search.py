@@ -18,8 +18,6 @@ import numpy.typing as npt
 from core.domain import (
     AppliedRules,
     EventFacts,
-    Reason,
-    Recommendation,
     SearchFilters,
     SearchHit,
     SearchQuery,
@@ -39,6 +37,7 @@ from core.services.exploration import PLACE as EXPLORED
 from core.services.exploration import explored
 from core.services.pages import ShownOrder, ShownOrders
 from core.services.recommend import RecommendService
+from core.services.recommendation import Reason, Recommendation
 from core.services.relaxed import relaxed
 from core.services.search_order import Scores, ordered, pinned, scored
 from core.services.spelling import SearchSpeller, Spelled

@@ -74,7 +74,7 @@ class SuggestService:
         pool, stage_ms = Pool(self._bundle.blend.evidence), dict[str, float]()
         if typed is None or allowed == frozenset():
             return Gathered(None, pool, (), stage_ms, True)
-        keystroke = Keystroke(typed, query.limit, allowed, deadline)
+        keystroke = Keystroke(typed, query.limit, allowed, deadline, query.beam_width)
         complete = True
         for source in self._sources:
             begun = time.perf_counter()
@@ -217,7 +217,8 @@ class SuggestService:
             if not now.rules.blocks(candidate.text) and form_key(candidate.text) not in taken
         ]
         lines = merged(ranked, [form_key(line.text) for line in ranked])
-        return [*first, *diversified(lines, query.limit, strength(self._diversity, len(typed.text)))][: query.limit]
+        diversity = self._diversity if query.diversity is None else query.diversity
+        return [*first, *diversified(lines, query.limit, strength(diversity, len(typed.text)))][: query.limit]
 
     def _empty_box(self, query: SuggestQuery, now: Now, begun: float) -> SuggestReply:
         """Own recent queries, then what rises now, then the head of the log."""

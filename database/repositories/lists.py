@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Engagement
 from database.models import list_log
+from database.repositories.experiments import Exposure, insert_exposures
 from database.repositories.statements import chunks, upsert
 
 _COLUMNS = tuple(column.name for column in list_log.columns)
@@ -32,6 +33,8 @@ class ShownItem:
     score: float
     features: Mapping[str, float] = field(default_factory=dict)
     taste: tuple[float, ...] | None = None  # the layout and values of core.personalization.features
+    team: str | None = None  # the arm that an interleaved list has it from
+    propensity: float | None = None  # probability of this place, where chance had a say
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class ListLog:
     created_at: datetime
     user_key: str | None = None
     arm: str = "default"
-    experiments: str | None = None  # {experiment: arm} as JSON, sorted by name
+    experiments: str | None = None  # {experiment: arm} as JSON, sorted by name, of those that may have shaped it
+    exposures: tuple[Exposure, ...] = ()  # to the same; only the first of each unit is kept
 
 
 def items_text(items: Iterable[ShownItem]) -> str:
@@ -59,6 +63,10 @@ def _plain(item: ShownItem) -> dict[str, object]:
     plain: dict[str, object] = {"item": item.item, "rank": item.rank, "source": item.source, "score": item.score}
     if item.taste is not None:
         plain["taste"] = item.taste
+    if item.team is not None:
+        plain["team"] = item.team
+    if item.propensity is not None:
+        plain["propensity"] = item.propensity
     return plain | {"features": dict(item.features)} if item.features else plain
 
 
@@ -67,6 +75,7 @@ def insert_lists(connection: Connection, batch: Sequence[ListLog]) -> None:
     if batch:
         statement, row = _insert(connection.dialect)
         connection.exec_driver_sql(statement, [row(shown) for shown in batch])
+        insert_exposures(connection, [exposure for shown in batch for exposure in shown.exposures])
 
 
 def find_products_above(connection: Connection, clicks: Sequence[Engagement]) -> dict[str, tuple[str, ...]]:

@@ -11,8 +11,6 @@ from core.domain import (
     PartKind,
     PartUse,
     Product,
-    Reason,
-    Recommendation,
     SearchHit,
     SearchQuery,
     SearchReply,
@@ -25,6 +23,7 @@ from core.domain import (
 from core.errors import NoCatalogError, UnknownProductError
 from core.personalization.shopper import Shopper
 from core.services.gathered import Gathered, Now
+from core.services.recommendation import Reason, Recommendation
 from core.services.sources.contract import Pool
 from core.services.typed import Typed
 from core.text.normalize import normalize, normalize_prefix, words

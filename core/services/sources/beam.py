@@ -49,7 +49,7 @@ class BeamSource:
         """Where a typed word is unknown, what begins as a near query does is completed beside what may be a slip."""
         typed = keystroke.typed
         if all(word in self._known for word in typed.words):
-            self.complete(typed, keystroke, pool, Match.LITERAL, 0.0, WIDTH)
+            self.complete(typed, keystroke, pool, Match.LITERAL, 0.0, alone=True)
             return
         near = min((one for one in pool.candidates.values() if one.match is Match.NEAR), key=_joint, default=None)
         reading = Typed.parse(near.matched) if near else None
@@ -58,9 +58,12 @@ class BeamSource:
         self.complete(typed, keystroke, pool, Match.LITERAL, UNKNOWN)
 
     def complete(
-        self, typed: Typed, keystroke: Keystroke, pool: Pool, match: Match, cost: float, width: int = NARROW
+        self, typed: Typed, keystroke: Keystroke, pool: Pool, match: Match, cost: float, *, alone: bool = False
     ) -> None:
-        """Adds completions of `typed`, which is what was typed or a reading of it."""
+        """Adds completions of `typed`, which is what was typed or a reading of it: the only one where it is `alone`."""
+        width = keystroke.beam_width or WIDTH
+        if not alone:
+            width = max(1, width * NARROW // WIDTH)
         categories = self._predictor.likeliest(typed.words, typed.half, CATEGORIES, keystroke.allowed)
         least = max(_LEAST, pool.last_weight(keystroke.limit) / pool.evidence)
         found = 0

@@ -31,12 +31,16 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keystroke:
-    """`limit` suggestions are asked for, by `deadline` of `time.perf_counter()`; `allowed`: only these categories."""
+    """`limit` suggestions are asked for, by `deadline` of `time.perf_counter()`; `allowed`: only these categories.
+
+    `beam_width`: hypotheses of the models' search, None for the usual number.
+    """
 
     typed: Typed
     limit: int
     allowed: frozenset[int] | None
     deadline: float
+    beam_width: int | None = None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain import Action, Engagement, Reason, SearchHit, SearchQuery, SearchReply, SortOrder, SuggestQuery
+from core.domain import Action, Engagement, SearchHit, SearchQuery, SearchReply, SortOrder, SuggestQuery
 from core.errors import NoCatalogError, UnknownProductError
 from core.personalization.crowd import Crowd
 from core.personalization.keys import Space, key_of
@@ -18,6 +18,7 @@ from core.personalization.score import COMPONENTS, Formula
 from core.personalization.shopper import Shopper
 from core.services.bundle import Bundle
 from core.services.gathered import Now
+from core.services.recommendation import Reason
 from core.services.search import SearchService
 from core.services.suggest import SuggestService
 

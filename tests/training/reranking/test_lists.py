@@ -27,7 +27,7 @@ def values(first: float, layout: float = LAYOUT) -> tuple[float, ...]:
 
 def shown(request_id: str, items: list[ShownItem], minute: int = 0, **known: str) -> ListLog:
     text = known.pop("query", "Red  Lamp")
-    return ListLog(request_id, "search", "s", text, items_text(items), "v1", NOW + timedelta(minutes=minute), **known)
+    return ListLog(request_id, "search", "s", text, items_text(items), "v1", NOW + timedelta(minutes=minute), **known)  # type: ignore[arg-type]
 
 
 def one_list(liked: list[float], first_rank: int = 1, shopper: str = "s") -> TasteList:
