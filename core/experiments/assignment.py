@@ -90,8 +90,9 @@ class Assigner:
         for experiment, salt, bounds, meant in self._compiled:
             if not experiment.runs(now):
                 continue
-            unit = owner if experiment.unit is Unit.USER else _SESSION + session_id
-            chosen = experiment.overrides.get(unit)
+            session = _SESSION + session_id
+            unit = owner if experiment.unit is Unit.USER else session
+            chosen = experiment.overrides.get(session) or experiment.overrides.get(owner)
             if chosen is not None:
                 placements.append(Placement(experiment, unit, experiment.arm(chosen), by_hand=True))
                 continue

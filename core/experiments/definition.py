@@ -107,6 +107,7 @@ class Experiment:
     arms: tuple[Arm, ...]
     primary_metric: str
     minimum_effect: float  # relative: the least difference that matters
+    units_per_arm: int = 10_000  # planned: the always-valid intervals are narrowest there
     version: int = 1
     method: Method = Method.AB
     unit: Unit = Unit.USER

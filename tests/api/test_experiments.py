@@ -1,0 +1,156 @@
+"""/admin/experiments, what arms do to lists, and what is logged of them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.experiments import Experiments
+from core.experiments.assignment import draw
+from tests.api.calls import in_service, post, rows, start_session, state_of
+from tests.api.small_shop import SmallShop
+
+EXPERIMENTS = "/admin/experiments"
+DIVERSE: dict[str, Any] = {
+    "name": "diversity",
+    "arms": [{"name": "control"}, {"name": "none", "changes": {"suggestion_diversity": 0.0}}],
+    "primary_metric": "suggestion_ctr",
+}
+
+
+def create(client: TestClient, admin: Mapping[str, str], **changed: object) -> Any:
+    return post(client, EXPERIMENTS, DIVERSE | changed, admin)
+
+
+def type_one(client: TestClient, session: str, prefix: str = "re") -> None:
+    assert post(client, "/autosuggest", {"query_prefix": prefix, "session_id": session}).status_code == 200
+
+
+def shown(client: TestClient) -> list[Any]:
+    in_service(client, state_of(client).writer.flush_lists)
+    return rows(client, "SELECT request_id, session_id, experiments FROM list_log ORDER BY created_at")
+
+
+def arm_of(session: str, name: str = "diversity") -> str:
+    return "control" if draw(name, "arm", f"s:{session}") < 0.5 else "none"
+
+
+def test_an_experiment_is_created_listed_changed_and_stopped(client: TestClient, admin: dict[str, str]) -> None:
+    created = create(client, admin, guardrails=[{"metric": "zero_result_rate", "tolerance": 0.02}])
+    assert created.status_code == 201
+    said = created.json()
+    assert (said["version"], said["state"], said["salt"], said["slice"]) == (1, "running", "diversity", [0.0, 1.0])
+    assert said["arms"][1]["changes"]["suggestion_diversity"] == 0.0
+    listed = client.get(EXPERIMENTS, headers=admin).json()
+    assert listed["enabled"]
+    assert listed["experiments"] == [said]
+    assert "conversion" in listed["metrics"]
+    ramped = client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 0.1}, headers=admin).json()
+    assert (ramped["version"], ramped["traffic"]) == (2, 0.1)
+    stopped = client.patch(f"{EXPERIMENTS}/diversity", json={"stopped": True}, headers=admin).json()
+    assert (stopped["version"], stopped["state"], stopped["traffic"]) == (3, "stopped", 0.1)
+    again = client.patch(f"{EXPERIMENTS}/diversity", json={"stopped": False}, headers=admin)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    versions = client.get(f"{EXPERIMENTS}/diversity", headers=admin).json()["versions"]
+    assert [one["version"] for one in versions] == [1, 2, 3]
+    audited = rows(client, "SELECT actor, action, subject FROM audit_log ORDER BY id")
+    assert [tuple(row) for row in audited] == [
+        ("operator", f"{action}_experiment", "diversity") for action in ("create", "change", "stop")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"name": "Has Spaces"}, "name"),
+        ({"primary_metric": "happiness"}, "primary_metric"),
+        ({"arms": [{"name": "alone"}]}, "arms"),
+        ({"arms": [{"name": "same"}, {"name": "same"}]}, "arms"),
+        ({"method": "team_draft", "arms": [{"name": name} for name in "abc"]}, "method"),
+        ({"slice": [0.5, 0.5]}, "slice"),
+        ({"traffic": 1.5}, "traffic"),
+        ({"overrides": {"users": {"ada": "nobody"}}}, "overrides"),
+        ({"starts_at": "2026-01-02", "ends_at": "2026-01-01"}, "ends_at"),
+        ({"guardrails": [{"metric": "conversion", "tolerance": -1.0}]}, "guardrails.0.tolerance"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_definition_that_cannot_be_is_refused(
+    client: TestClient, admin: dict[str, str], changed: dict[str, object], field: str
+) -> None:
+    refused = create(client, admin, **changed)
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_error")
+    assert refused.json()["errors"][0]["field"] == field
+
+
+def test_what_would_mix_two_effects_is_refused(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin, slice=[0.0, 0.5])
+    assert create(client, admin).json()["code"] == "conflict"
+    for changed in ({"slice": [0.4, 1.0]}, {"layer": "other"}, {"slice": [0.5, 1.0], "unit": "session"}):
+        refused = create(client, admin, name="second", **changed)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict"), changed
+        assert "diversity" in refused.json()["detail"]
+    assert create(client, admin, name="second", slice=[0.5, 1.0]).status_code == 201
+    unknown = create(
+        client, admin, name="third", arms=[{"name": "a"}, {"name": "b", "changes": {"artifact_version": "x"}}]
+    )
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_version")
+
+
+def test_an_arm_changes_the_list_and_its_exposure_is_logged_once(
+    client: TestClient, admin: dict[str, str], shop: SmallShop
+) -> None:
+    create(client, admin)
+    sessions = [f"visit{number}" for number in range(12)]
+    for session in sessions:
+        type_one(client, session)
+        type_one(client, session, "red")
+    asked = {query.diversity for query in shop.suggest_calls}
+    assert asked == {None, 0.0}
+    lists = shown(client)
+    assert [json.loads(row.experiments) for row in lists] == [{"diversity": arm_of(row.session_id)} for row in lists]
+    exposed = rows(client, "SELECT unit, arm, request_id, chosen_by_hand FROM exposures ORDER BY unit")
+    assert [(row.unit, row.arm) for row in exposed] == [(f"s:{one}", arm_of(one)) for one in sorted(sessions)]
+    assert {row.request_id for row in exposed} <= {row.request_id for row in lists[::2]}
+    assert not any(row.chosen_by_hand for row in exposed)
+
+
+def test_a_list_that_no_arm_could_change_is_no_exposure(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin)
+    type_one(client, "visit", "")
+    type_one(client, "visit", "red rain")  # one line only
+    post(client, "/search", {"query": "red", "session_id": "visit"})
+    post(client, "/autosuggest", {"query_prefix": "re"})  # of nobody who could keep an arm
+    assert {row.experiments for row in shown(client)} == {None}
+    assert rows(client, "SELECT * FROM exposures") == []
+
+
+def test_a_session_hears_its_arms_and_overrides_go_first(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin, traffic=0.0, overrides={"users": {"tester": "none"}, "sessions": {"tablet": "control"}})
+    assert post(client, "/user/session/start", {"user_id": "tester"}).json()["experiments"] == {"diversity": "none"}
+    assert post(client, "/user/session/start", {"user_id": "other"}).json()["experiments"] == {}
+    headers = start_session(client, "tester")
+    post(client, "/autosuggest", {"query_prefix": "re"}, headers)
+    assert [row.experiments for row in shown(client)] == ['{"diversity":"none"}']
+    assert [row[0] for row in rows(client, "SELECT chosen_by_hand FROM exposures")] == [1]
+
+
+def test_the_audience_is_told_at_the_start_of_a_visit(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin, audience={"devices": ["phone"]})
+    for device, takes_part in (("phone", True), ("desktop", False), (None, False)):
+        started = post(client, "/user/session/start", {"device": device} if device else {}).json()
+        assert bool(started["experiments"]) is takes_part, device
+
+
+def test_another_worker_assigns_alike_after_a_look(client: TestClient, admin: dict[str, str]) -> None:
+    state = state_of(client)
+    other = Experiments(state.database, 60.0, state.variants, enabled=True)
+    off = Experiments(state.database, 60.0, state.variants, enabled=False)
+    create(client, admin)
+    for worker in (other, off):
+        in_service(client, worker.refresh)
+    callers = [state.gate.caller(None, f"visit{number}", None) for number in range(50)]
+    assert [other.of(one, ()).arms for one in callers] == [state.experiments.of(one, ()).arms for one in callers]
+    assert not any(off.of(one, ()).placements for one in callers)
