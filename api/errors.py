@@ -28,6 +28,7 @@ _STATUS_BY_CODE = {
     "overloaded": 503,
     "bad_artifact": 503,
     "bad_input_file": 422,
+    "bad_experiment_data": 422,
     "internal": 500,
 }
 _CODE_BY_STATUS = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}

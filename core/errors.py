@@ -63,3 +63,9 @@ class ProfileError(CadenceError):
     """A stored profile cannot be read; the log still holds what it was made from."""
 
     code = "bad_profile"
+
+
+class ExperimentDataError(CadenceError):
+    """What was measured cannot be compared: an arm is empty, a value is not a number, or nothing was counted."""
+
+    code = "bad_experiment_data"
