@@ -15,6 +15,7 @@ from api.catalog import CatalogFollower
 from api.crowd import CrowdFollower
 from api.dashboard import Dashboard
 from api.embedded_search import EmbeddedSearch
+from api.experiment_results import ExperimentResultsReader
 from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
@@ -150,6 +151,7 @@ async def _start(
         trending=trending,
         experiments=experiments,
         variants=variants,
+        results=ExperimentResultsReader(database),
         dashboard=Dashboard(database),
         metrics=metrics,
         started_at=datetime.now(UTC),

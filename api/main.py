@@ -16,6 +16,7 @@ from api.routes import (
     autosuggest,
     dashboard,
     engagement,
+    experiment_results,
     experiments,
     health,
     jobs,
@@ -49,7 +50,18 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    operations = (health, metrics, admin, jobs, rules, search_rules, products, experiments, dashboard)
+    operations = (
+        health,
+        metrics,
+        admin,
+        jobs,
+        rules,
+        search_rules,
+        products,
+        experiments,
+        experiment_results,
+        dashboard,
+    )
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.

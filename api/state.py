@@ -31,6 +31,7 @@ from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
 if TYPE_CHECKING:  # these bring numerical libraries along, which creating the app does not need
+    from api.experiment_results import ExperimentResultsReader
     from api.variants import Variants
     from core.personalization.shopper import Shopper
     from core.services.live_catalog import LiveCatalog
@@ -110,6 +111,7 @@ class AppState:
     trending: Trending
     experiments: Experiments
     variants: "Variants"
+    results: "ExperimentResultsReader"
     dashboard: Dashboard
     metrics: Metrics
     started_at: datetime

@@ -64,7 +64,7 @@ async def experiment_versions(name: ExperimentName, state: State) -> ExperimentV
     async with state.database.reading() as session:
         rows = await ExperimentRepository(session).history(name)
     if not rows:
-        raise _unknown()
+        raise unknown_experiment()
     return ExperimentVersions(versions=[_response(state, row) for row in rows])
 
 
@@ -77,7 +77,7 @@ async def change_experiment(name: ExperimentName, body: ExperimentChange, state:
     async with state.database.reading() as session:
         rows = await ExperimentRepository(session).history(name)
     if not rows:
-        raise _unknown()
+        raise unknown_experiment()
     before = Experiment.from_dict(rows[-1].definition)
     if before.stopped:
         raise ProblemError(409, "conflict", f"{name} is stopped; define another experiment.")
@@ -200,5 +200,6 @@ def _state_of(one: Experiment, now: datetime) -> str:
     return "running" if one.runs(now) else "scheduled"
 
 
-def _unknown() -> ProblemError:
+def unknown_experiment() -> ProblemError:
+    """The refusal of a name that nobody defined."""
     return ProblemError(404, "unknown_experiment", "There is no experiment of this name.")

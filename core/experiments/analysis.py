@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -13,22 +12,8 @@ from core.experiments.fixed import Estimate, two_proportions, welch
 from core.experiments.moments import FloatArray, checked, moments
 from core.experiments.ratio import linearised
 from core.experiments.sequential import AlwaysValid, compare
+from core.experiments.unit_metrics import Better, Kind
 from core.experiments.winsorize import winsorize
-
-
-class Kind(StrEnum):
-    """What a unit's value is: 0 or 1, any number, or one of two sums whose ratio counts."""
-
-    PROPORTION = "proportion"
-    MEAN = "mean"
-    RATIO = "ratio"
-
-
-class Better(StrEnum):
-    """Which way a metric should move."""
-
-    HIGHER = "higher"
-    LOWER = "lower"
 
 
 @dataclass(frozen=True, slots=True)

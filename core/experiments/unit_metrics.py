@@ -6,9 +6,18 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    PROPORTION = "proportion"  # of units that did it
-    MEAN = "mean"  # of a number for each unit
-    RATIO = "ratio"  # of two sums over units: the unit is what is independent, not the list
+    """What a unit's value is: 0 or 1, any number, or one of two sums whose ratio counts."""
+
+    PROPORTION = "proportion"
+    MEAN = "mean"
+    RATIO = "ratio"
+
+
+class Better(StrEnum):
+    """Which way a metric should move."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class UnitMetric:
     numerator: str
     definition: str
     denominator: str | None = None
-    higher_is_better: bool = True
+    better: Better = Better.HIGHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ METRICS: Mapping[str, UnitMetric] = {
         "followed_searches",
     ),
     "zero_result_rate": UnitMetric(
-        Kind.RATIO, "empty_searches", "searches that showed nothing, of all searches", "searches", False
+        Kind.RATIO, "empty_searches", "searches that showed nothing, of all searches", "searches", Better.LOWER
     ),
     "suggestion_ctr": UnitMetric(
         Kind.RATIO,
@@ -64,7 +73,7 @@ METRICS: Mapping[str, UnitMetric] = {
         Kind.RATIO, "reciprocal_ranks", "mean of 1 / rank of the suggestions that were chosen", "ranked_choices"
     ),
     "keystrokes_per_search": UnitMetric(
-        Kind.RATIO, "keystrokes", "lists shown for a prefix, for each search", "searches", False
+        Kind.RATIO, "keystrokes", "lists shown for a prefix, for each search", "searches", Better.LOWER
     ),
     "clicks": UnitMetric(Kind.MEAN, "clicks", "clicks on products of a unit"),
     "purchases": UnitMetric(Kind.MEAN, "purchases", "purchase events of a unit"),

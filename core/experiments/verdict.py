@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.experiments.analysis import Better, Comparison, Plan
+from core.experiments.analysis import Comparison, Plan
 from core.experiments.multiple import holm
 from core.experiments.sample_ratio import SampleRatio
+from core.experiments.unit_metrics import Better
 
 
 class State(StrEnum):

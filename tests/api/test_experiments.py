@@ -154,3 +154,69 @@ def test_another_worker_assigns_alike_after_a_look(client: TestClient, admin: di
     callers = [state.gate.caller(None, f"visit{number}", None) for number in range(50)]
     assert [other.of(one, ()).arms for one in callers] == [state.experiments.of(one, ()).arms for one in callers]
     assert not any(off.of(one, ()).placements for one in callers)
+
+
+def test_results_of_nobody_are_too_early(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin)
+    said = client.get(f"{EXPERIMENTS}/diversity/results", headers=admin).json()
+    assert (said["units"], said["since"], said["split"]) == ({"control": 0, "none": 0}, None, None)
+    assert said["verdict"]["state"] == "too_early"
+    assert said["metrics"][0]["metric"] == "suggestion_ctr"
+    missing = client.get(f"{EXPERIMENTS}/unheard-of/results", headers=admin)
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_experiment")
+
+
+def test_results_count_what_was_done_since_the_exposure(client: TestClient, admin: dict[str, str]) -> None:
+    sessions = [f"visit{number}" for number in range(8)]
+    for session in sessions:
+        act(client, session, "purchase", item_id="p1")  # before
+    create(client, admin, primary_metric="revenue")
+    for session in sessions:
+        type_one(client, session)
+        in_service(client, state_of(client).writer.flush_lists)
+        found = post(client, "/search", {"query": "red running shoes", "session_id": session}).json()
+        act(client, session, "click", item_id="p1", request_id=found["request_id"])
+        post(client, "/search", {"query": "no such thing", "session_id": session})
+        if arm_of(session) == "none":
+            act(client, session, "purchase", item_id="p1", additional_data={"quantity": 2, "price": 40.0})
+            act(client, session, "purchase", item_id="p3")  # at the catalogue's price
+    act(client, "stranger", "purchase", item_id="p1")
+    in_service(client, state_of(client).writer.flush_lists)
+    said = client.get(f"{EXPERIMENTS}/diversity/results", headers=admin).json()
+    assert said["units"] == {name: sum(arm_of(one) == name for one in sessions) for name in ("control", "none")}
+    values = {one["metric"]: one["values"] for one in said["metrics"]}
+    assert values["revenue"] == {"control": 0.0, "none": 179.0}
+    assert values["conversion"] == {"control": 0.0, "none": 1.0}
+    assert values["click_rate"] == {"control": 1.0, "none": 1.0}
+    assert values["search_ctr"] == {"control": 1.0, "none": 1.0}
+    assert values["zero_result_rate"] == {"control": 0.5, "none": 0.5}
+    assert values["keystrokes_per_search"] == {"control": 0.5, "none": 0.5}
+    assert values["engagement"] == {"control": 2.0, "none": 22.0}
+    assert said["verdict"]["state"] == "too_early"
+
+
+@pytest.mark.parametrize(
+    ("asked", "units"),
+    [
+        ({"kind": "proportion", "baseline": 0.1, "minimum_effect": 0.1}, 14_744),
+        ({"kind": "mean", "baseline": 10.0, "deviation": 20.0, "minimum_effect": 0.1}, 6_281),
+    ],
+)
+def test_a_plan_says_how_many_units_are_needed(
+    client: TestClient, admin: dict[str, str], asked: dict[str, object], units: int
+) -> None:
+    """The figures of statsmodels' NormalIndPower and TTestIndPower."""
+    said = post(client, f"{EXPERIMENTS}/plan", asked, admin).json()
+    assert abs(said["units_per_arm"] - units) <= 8
+    refused = post(
+        client,
+        f"{EXPERIMENTS}/plan",
+        asked | {"baseline": 0.5, "minimum_effect": 3.0, "kind": "proportion", "deviation": None},
+        admin,
+    )
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "minimum_effect")
+
+
+def act(client: TestClient, session: str, action: str, **more: object) -> None:
+    event = {"user_id": "anybody", "session_id": session, "action_type": action, **more}
+    assert post(client, "/engagement", event).status_code == 200

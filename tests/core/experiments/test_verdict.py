@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from core.errors import ExperimentDataError
-from core.experiments.analysis import Better, Comparison, Kind, Metric, Plan, UnitValues, analyse
+from core.experiments.analysis import Comparison, Metric, Plan, UnitValues, analyse
 from core.experiments.fixed import two_proportions
 from core.experiments.sample_ratio import sample_ratio
+from core.experiments.unit_metrics import Better, Kind
 from core.experiments.verdict import Guardrail, State, Treatment, judge, overall
 
 CLICKED = Metric("click-through", Kind.PROPORTION)

@@ -1,0 +1,160 @@
+"""From the logs to what GET /admin/experiments/{name}/results answers."""
+
+import asyncio
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+from sqlalchemy import Connection
+
+from api.schemas.experiment_results import (
+    ComparisonBody,
+    ExperimentResults,
+    FixedBody,
+    MetricBody,
+    SplitBody,
+    VerdictBody,
+)
+from core.experiments.definition import Experiment, Unit
+from core.experiments.report import Compared, Counts, Measured, Report, report
+from core.experiments.unit_metrics import METRICS, Counted
+from core.experiments.verdict import Verdict
+from database.connection import Database
+from database.repositories.experiment_outcomes import (
+    Count,
+    Exposed,
+    count_before,
+    count_outcomes,
+    find_exposed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What was counted, as of `until`."""
+
+    exposed: Exposed
+    counts: Counts
+    before: Counts | None
+    until: datetime
+
+
+class ExperimentResultsReader:
+    """Counts for one caller at a time, as the dashboard does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._one_at_a_time = asyncio.Lock()
+
+    async def read(self, experiment: Experiment, changed_at: datetime) -> ExperimentResults:
+        """As of now, or of the end. `changed_at`: of the definition's newest version, which may be the stop.
+
+        Raises SQLAlchemyError when the database cannot be read.
+        """
+        until = min(filter(None, [datetime.now(UTC), experiment.ends_at, changed_at if experiment.stopped else None]))
+        async with self._one_at_a_time:
+            outcomes = await self._database.count(partial(read_outcomes, experiment=experiment, until=until))
+            return await asyncio.to_thread(_answer, experiment, outcomes)
+
+
+def read_outcomes(connection: Connection, experiment: Experiment, until: datetime) -> Outcomes:
+    """Everything that its units did from their exposure until `until`."""
+    exposed = find_exposed(connection, experiment.name)
+    by_session = experiment.unit is Unit.SESSION
+    at = {unit.unit: row for row, unit in enumerate(exposed.units)}
+    if exposed.since is None:
+        return Outcomes(exposed, _tables(at, ()), None, until)
+    found = count_outcomes(connection, experiment.name, by_session=by_session, start=exposed.since, end=until)
+    counts = _tables(at, found)
+    counts["searches"] += counts["empty_searches"]
+    if by_session:  # a visit has no earlier days
+        return Outcomes(exposed, counts, None, until)
+    earlier = list(count_before(connection, experiment.name, by_session=by_session, first=exposed.since))
+    return Outcomes(exposed, counts, _known_before(at, earlier), until)
+
+
+def _tables(at: dict[str, int], found: Iterable[Count]) -> dict[str, "np.typing.NDArray[np.float64]"]:
+    tables = {name: np.zeros(len(at)) for name in Counted.__slots__}
+    for unit, name, value in found:
+        row = at.get(unit)
+        if row is not None:  # chosen by hand otherwise
+            tables[name][row] += value
+    return tables
+
+
+def _known_before(at: dict[str, int], earlier: list[Count]) -> Counts | None:
+    """NaN for units that did nothing then; None where nobody did anything."""
+    were_there = np.zeros(len(at), np.bool_)
+    were_there[[at[unit] for unit, _, _ in earlier if unit in at]] = True
+    if not were_there.any():
+        return None
+    return {name: np.where(were_there, table, math.nan) for name, table in _tables(at, earlier).items()}
+
+
+def _answer(experiment: Experiment, outcomes: Outcomes) -> ExperimentResults:
+    found = report(experiment, [unit.arm for unit in outcomes.exposed.units], outcomes.counts, outcomes.before)
+    return ExperimentResults(
+        name=experiment.name,
+        version=experiment.version,
+        since=outcomes.exposed.since,
+        until=outcomes.until,
+        units=found.units,
+        by_hand=outcomes.exposed.by_hand,
+        split=_split(experiment, found),
+        verdict=_verdict(found.verdict),
+        verdicts={name: _verdict(one) for name, one in found.verdicts.items()},
+        metrics=[_metric(one) for one in found.metrics],
+    )
+
+
+def _split(experiment: Experiment, found: Report) -> SplitBody | None:
+    if found.split is None:
+        return None
+    expected = dict(zip((arm.name for arm in experiment.arms), found.split.expected, strict=True))
+    return SplitBody(expected=expected, p_value=found.split.p_value, alarm=found.split.alarm)
+
+
+def _verdict(verdict: Verdict) -> VerdictBody:
+    return VerdictBody(state=verdict.state.value, sentence=verdict.sentence)
+
+
+def _metric(one: Measured) -> MetricBody:
+    return MetricBody.model_validate(
+        {
+            "metric": one.name,
+            "role": one.role,
+            "definition": METRICS[one.name].definition,
+            "values": one.values,
+            "comparisons": [_comparison(name, compared) for name, compared in one.compared.items()],
+        }
+    )
+
+
+def _comparison(treatment: str, compared: Compared) -> ComparisonBody:
+    one = compared.comparison
+    if one is None:
+        return ComparisonBody(treatment=treatment, reason=compared.reason)
+    low, high = one.always_valid.interval()
+    return ComparisonBody(
+        treatment=treatment,
+        reason=None,
+        difference=_finite(one.fixed.difference),
+        low=_finite(low),
+        high=_finite(high),
+        p_value=one.always_valid.p_value,
+        lift=_finite(one.lift),
+        lift_low=_finite(one.lift_low),
+        lift_high=_finite(one.lift_high),
+        fixed=FixedBody(low=one.fixed.low, high=one.fixed.high, p_value=one.fixed.p_value),
+        win_probability=_finite(one.win_probability),
+        expected_loss=_finite(one.expected_loss),
+        variance_reduction=one.variance_reduction,
+        cap=one.cap,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
