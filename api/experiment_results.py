@@ -59,6 +59,12 @@ class ExperimentResultsReader:
             outcomes = await self._database.count(partial(read_outcomes, experiment=experiment, until=until))
             return await asyncio.to_thread(_answer, experiment, outcomes)
 
+    async def report(self, experiment: Experiment, until: datetime) -> Report:
+        """The same figures as they are computed, for the guard of promotions."""
+        async with self._one_at_a_time:
+            outcomes = await self._database.count(partial(read_outcomes, experiment=experiment, until=until))
+            return await asyncio.to_thread(_report, experiment, outcomes)
+
 
 def read_outcomes(connection: Connection, experiment: Experiment, until: datetime) -> Outcomes:
     """Everything that its units did from their exposure until `until`."""
@@ -95,7 +101,7 @@ def _known_before(at: dict[str, int], earlier: list[Count]) -> Counts | None:
 
 
 def _answer(experiment: Experiment, outcomes: Outcomes) -> ExperimentResults:
-    found = report(experiment, [unit.arm for unit in outcomes.exposed.units], outcomes.counts, outcomes.before)
+    found = _report(experiment, outcomes)
     return ExperimentResults(
         name=experiment.name,
         version=experiment.version,
@@ -108,6 +114,10 @@ def _answer(experiment: Experiment, outcomes: Outcomes) -> ExperimentResults:
         verdicts={name: _verdict(one) for name, one in found.verdicts.items()},
         metrics=[_metric(one) for one in found.metrics],
     )
+
+
+def _report(experiment: Experiment, outcomes: Outcomes) -> Report:
+    return report(experiment, [unit.arm for unit in outcomes.exposed.units], outcomes.counts, outcomes.before)
 
 
 def _split(experiment: Experiment, found: Report) -> SplitBody | None:

@@ -74,12 +74,15 @@ class JobProcesses:
                 await asyncio.wait(late)
 
     async def _process(self, program: JobProgram, job_id: str, arguments: Sequence[str]) -> asyncio.subprocess.Process:
-        storage = self._settings.storage
+        storage, experiments = self._settings.storage, self._settings.experiments
         given = {
             "CADENCE_HOME": str(storage.cadence_home.resolve()),
             "DATABASE_URL": storage.url,
             "EMBEDDING_MODEL": _absolute(self._settings.models.embedding_model),
             "SUGGESTION_MIN_SHOPPERS": str(self._settings.suggest.suggestion_min_shoppers),
+            "ENABLE_AB_TESTING": str(experiments.enable_ab_testing),
+            "PROMOTION_SHARE": str(experiments.promotion_share),
+            "PROMOTION_UNITS": str(experiments.promotion_units),
             "PYTHONUNBUFFERED": "1",
         }
         logs = storage.cadence_home / "logs"

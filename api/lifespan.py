@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
+from api.continuous import Continuous
 from api.crowd import CrowdFollower
 from api.dashboard import Dashboard
 from api.embedded_search import EmbeddedSearch
@@ -165,6 +166,8 @@ async def _start(
     background.append(asyncio.create_task(catalog.keep_embedding(stop)))
     background.append(asyncio.create_task(reloader.keep_following(stop)))
     background.append(asyncio.create_task(variants.keep_following(state, load, spawn, stop)))
+    continuous = Continuous(state, reloader, job_processes)
+    background.append(asyncio.create_task(continuous.keep_going(stop)))
     background.append(asyncio.create_task(warming.keep_warm(stop)))
 
     async def stop_background() -> None:

@@ -21,6 +21,7 @@ from api.routes import (
     health,
     jobs,
     metrics,
+    models,
     page,
     products,
     recommendations,
@@ -60,6 +61,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         products,
         experiments,
         experiment_results,
+        models,
         dashboard,
     )
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):

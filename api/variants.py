@@ -56,6 +56,11 @@ class Variants:
         """Those that can be served now, the current one first."""
         return (self._current(), *self._resident)
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """Those that could not be loaded."""
+        return frozenset(self._refused)
+
     def find(self, version: str) -> Served | None:
         """None for one that is not resident, the current one included."""
         variant = self._resident.get(version)

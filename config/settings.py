@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from config.experiment_settings import ExperimentSettings
 from config.gemini_settings import GeminiSettings
 from config.setting_group import Group
 
@@ -200,20 +201,6 @@ class PersonalizationSettings(Group):
         if min(value) < 0 or abs(sum(value) - 1) > 1e-6:
             raise ValueError("must not be negative, and must add up to 1")
         return value
-
-
-class ExperimentSettings(Group):
-    """Experiments that are defined by POST /admin/experiments."""
-
-    enable_ab_testing: bool = Field(
-        default=True,
-        description="assign shoppers to the experiments that run; false: everybody is served as the settings say",
-    )
-    experiment_refresh_seconds: float = Field(
-        default=1.0,
-        gt=0,
-        description="seconds between two looks for changed experiments, a fraction of a millisecond each",
-    )
 
 
 class ServingSettings(Group):

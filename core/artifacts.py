@@ -56,13 +56,21 @@ def store(artifacts: Path, prepared: Path, version: str, facts: Mapping[str, obj
 def adopt(artifacts: Path, candidate: Path) -> str:
     """Moves a version that was stored elsewhere into `artifacts` and makes it current; returns its name.
 
+    As `stage` otherwise.
+    """
+    make_current(artifacts, stage(artifacts, candidate))
+    return candidate.name
+
+
+def stage(artifacts: Path, candidate: Path) -> str:
+    """Moves a version that was stored elsewhere into `artifacts`, where it can be served by name; returns its name.
+
     `candidate` is its folder, on the same file system. A version already there is an ArtifactError.
     """
     target = artifacts / candidate.name
     if target.exists():
         raise ArtifactError(f"version {candidate.name} is already published")
     candidate.replace(target)
-    make_current(artifacts, candidate.name)
     return candidate.name
 
 

@@ -1,8 +1,9 @@
 """Trains anew for a running service: `python -m training.retrain --job ID --home DIR`, started by POST /admin/retrain.
 
 The database → a candidate below `<home>/candidates` → both versions complete the newest searches → the gate → published
-or not. What is published is served soon after: every worker looks for a new `current`. A refused candidate stays where
-it is, for people to look at, until the next retraining.
+or not. What is published is served soon after: every worker looks for a new `current`. With PROMOTION_SHARE it is shown
+to that share of shoppers first, by an experiment (`core.experiments.promotion`). A refused candidate stays where it is,
+for people to look at, until the next retraining.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from core.errors import ArtifactError
 from core.services.bundle import load_bundle
 from database.connection import Database
 from database.job_report import JobReport, JobSteps, run_job
+from training.begin_promotion import begin_promotion
 from training.gate import Verdict, compare
 from training.measured_searches import (
     NewestSearches,
@@ -91,11 +93,16 @@ def retrain(settings: Settings, report: JobReport) -> int:
             serving, candidate = without_lines(serving, texts), without_lines(candidate, texts)
         verdict = compare(*complete_both(serving, candidate, texts, plan.seed, update))
     counts = {"products": len(data.products), "queries": len(data.queries), "measured": len(texts)}
-    if verdict.accepted:
+    promoted = None
+    if verdict.accepted and settings.experiments.enable_ab_testing and settings.experiments.promotion_share:
+        artifacts.remove_old(settings.storage.artifacts)
+        artifacts.stage(settings.storage.artifacts, candidates / version)
+        promoted = asyncio.run(begin_promotion(settings, version))
+    elif verdict.accepted:
         artifacts.remove_old(settings.storage.artifacts)
         artifacts.adopt(settings.storage.artifacts, candidates / version)
     state = JobState.DONE if verdict.accepted else JobState.REJECTED
-    report.finish(state, counts=counts, result=_result(plan, version, verdict))
+    report.finish(state, counts=counts, result=_result(plan, version, verdict) | {"promotion": promoted})
     return 0
 
 
@@ -126,7 +133,7 @@ def _result(plan: Retraining, version: str, verdict: Verdict) -> dict[str, Any]:
     return {
         "version": version,
         "serving": plan.serving,
-        "published": verdict.accepted,
+        "published": verdict.accepted,  # where there is a promotion: to its share of shoppers
         "measured_on": "newest searches" if plan.newest else "queries that no language model learns from",
         "figures": {name: round(value, 6) for name, value in verdict.figures.items()},
         "reasons": list(verdict.reasons),

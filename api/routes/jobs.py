@@ -19,6 +19,7 @@ from core import artifacts
 from core.domain import JobState
 from core.errors import NoCatalogError
 from database.connection import Database
+from database.repositories.audit import Actor, Audited, AuditRepository
 from database.repositories.jobs import Job, JobRepository
 
 RELOAD = "reload"
@@ -34,7 +35,10 @@ async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) 
     """
     if artifacts.current_version(state.settings.storage.artifacts) is None:
         raise ProblemError(409, "bad_artifact", "Nothing is published that a new version could be compared with.")
-    return JobStarted(job_id=await jobs.start(RETRAIN), state=JobState.QUEUED)
+    job_id = await jobs.start(RETRAIN)
+    async with state.database.transaction() as session:
+        await AuditRepository(session).add(Audited(datetime.now(UTC), Actor.OPERATOR, "retrain", job_id))
+    return JobStarted(job_id=job_id, state=JobState.QUEUED)
 
 
 @router.post("/generate-synthetic-data", status_code=202, responses=problem_responses(401, 403, 409, 503))
@@ -71,6 +75,9 @@ async def reload(state: State, reloader: Reload, body: ReloadRequest | None = No
         await _finish(state.database, job_id, JobState.FAILED, {}, str(error) or type(error).__name__)
         raise
     await _finish(state.database, job_id, JobState.DONE, {"version": swap.after, "previous_version": swap.before})
+    async with state.database.transaction() as session:
+        done = Audited(datetime.now(UTC), Actor.OPERATOR, "reload", swap.after, {"before": swap.before})
+        await AuditRepository(session).add(done)
     return ReloadResponse(job_id=job_id, state=JobState.DONE, version=swap.after, previous_version=swap.before)
 
 

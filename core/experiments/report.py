@@ -55,36 +55,27 @@ def report(experiment: Experiment, arms: Sequence[str], counts: Counts, before: 
     plan = Plan(required_per_arm=experiment.units_per_arm, mde=experiment.minimum_effect)
     measured = [_measured(experiment, name, at, counts, before, plan) for name in METRICS]
     by_name = {one.name: one for one in measured}
-    split = None
+    split, verdicts = None, dict[str, Verdict]()
+    for arm in experiment.arms[1:]:
+        verdicts[arm.name] = Verdict(
+            State.TOO_EARLY, f"Too early to say anything of {arm.name}: nobody was exposed yet."
+        )
     if sum(units.values()):
         split = sample_ratio(list(units.values()), [arm.weight for arm in experiment.arms])
-    verdicts = {
-        arm.name: _early(arm.name, by_name[experiment.primary_metric].compared[arm.name].reason, split)
-        for arm in experiment.arms[1:]
-    }
-    treatments = {name: one for name in verdicts if (one := _treatment(experiment, name, by_name)) is not None}
-    if split is not None and treatments:
-        verdicts |= judge(split, treatments, plan)
+        verdicts = judge(split, {name: _treatment(experiment, name, by_name) for name in verdicts}, plan)
     order = {experiment.primary_metric: 0} | {rail.metric: 1 for rail in experiment.guardrails}
     measured.sort(key=lambda one: order.get(one.name, 2))
     return Report(units, split, measured, verdicts, overall(verdicts))
 
 
-def _treatment(experiment: Experiment, arm: str, measured: Mapping[str, Measured]) -> Treatment | None:
-    primary = measured[experiment.primary_metric].compared[arm].comparison
-    if primary is None:
-        return None
+def _treatment(experiment: Experiment, arm: str, measured: Mapping[str, Measured]) -> Treatment:
+    primary = measured[experiment.primary_metric].compared[arm]
     rails = [
         Guardrail(comparison, rail.tolerance)
         for rail in experiment.guardrails
         if (comparison := measured[rail.metric].compared[arm].comparison) is not None
     ]
-    return Treatment(primary, rails)
-
-
-def _early(arm: str, reason: str | None, split: SampleRatio | None) -> Verdict:
-    said = "nobody has been exposed yet" if split is None else reason
-    return Verdict(State.TOO_EARLY, f"Too early to say anything of {arm}: {said}.")
+    return Treatment(primary.comparison, rails, primary.reason or "")
 
 
 def _measured(

@@ -37,10 +37,11 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """One treatment's comparisons with the control."""
+    """One treatment's comparisons with the control. Without a `primary` one, `reason` says why there is none yet."""
 
-    primary: Comparison
+    primary: Comparison | None
     guardrails: Sequence[Guardrail] = ()
+    reason: str = "nothing was counted yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,25 @@ def judge(split: SampleRatio, treatments: Mapping[str, Treatment], plan: Plan) -
     """A verdict for each of `treatments` by name. Raises ValueError where there is none."""
     if not treatments:
         raise ValueError("an experiment has a treatment")
-    adjusted = holm([one.primary.always_valid.p_value for one in treatments.values()])
+    adjusted = holm([1.0 if one.primary is None else one.primary.always_valid.p_value for one in treatments.values()])
     rails = max(1, sum(len(one.guardrails) for one in treatments.values()))
     return {
-        name: _broken(split) or _harmed(name, one, plan.alpha / rails) or _early(name, one, plan)
-        or _decided(name, one, float(p), plan) or _open(name, one, len(treatments), plan)
+        name: _broken(split)
+        or _harmed(name, one, plan.alpha / rails)
+        or _of_primary(name, one, float(p), len(treatments), plan)
         for (name, one), p in zip(treatments.items(), adjusted, strict=True)
-    }  # fmt: skip
+    }
+
+
+def _of_primary(name: str, treatment: Treatment, adjusted_p: float, together: int, plan: Plan) -> Verdict:
+    primary = treatment.primary
+    if primary is None:
+        return Verdict(State.TOO_EARLY, f"Too early to say anything of {name}: {treatment.reason}.")
+    return (
+        _early(name, primary, plan)
+        or _decided(name, primary, treatment.guardrails, adjusted_p, plan)
+        or _open(name, primary, together, plan)
+    )
 
 
 def overall(verdicts: Mapping[str, Verdict]) -> Verdict:
@@ -96,29 +109,30 @@ def _harmed(name: str, treatment: Treatment, alpha: float) -> Verdict | None:
     return None
 
 
-def _early(name: str, treatment: Treatment, plan: Plan) -> Verdict | None:
-    fewest = _fewest(treatment.primary)
-    if fewest >= plan.minimum_per_arm and treatment.primary.always_valid.speaks:
+def _early(name: str, primary: Comparison, plan: Plan) -> Verdict | None:
+    fewest = _fewest(primary)
+    if fewest >= plan.minimum_per_arm and primary.always_valid.speaks:
         return None
     needed = f"at least {plan.minimum_per_arm:,} are needed to speak and {plan.required_per_arm:,} are planned."
     if fewest >= plan.minimum_per_arm:
-        needed = f"and {treatment.primary.metric.name} rests on too few of them."
+        needed = f"and {primary.metric.name} rests on too few of them."
     return Verdict(
         State.TOO_EARLY, f"Too early to say anything of {name}: {fewest:,} users in the smaller arm, {needed}"
     )
 
 
-def _decided(name: str, treatment: Treatment, adjusted_p: float, plan: Plan) -> Verdict | None:
+def _decided(
+    name: str, primary: Comparison, guardrails: Sequence[Guardrail], adjusted_p: float, plan: Plan
+) -> Verdict | None:
     if adjusted_p >= plan.alpha:
         return None
-    primary = treatment.primary
     higher = primary.always_valid.difference > 0
     better = higher == (primary.metric.better is Better.HIGHER)
     said = f"{name} is {'better' if better else 'worse'} in {primary.metric.name}: {_change(primary, plan.alpha)}."
-    rails = max(1, len(treatment.guardrails))
+    rails = max(1, len(guardrails))
     unsure = [
         one.comparison.metric.name
-        for one in treatment.guardrails
+        for one in guardrails
         if not one.comparison.gain(plan.alpha / rails)[0] > -one.tolerance
     ]
     if better and unsure:
@@ -126,8 +140,8 @@ def _decided(name: str, treatment: Treatment, adjusted_p: float, plan: Plan) -> 
     return Verdict(State.BETTER if better else State.WORSE, said)
 
 
-def _open(name: str, treatment: Treatment, together: int, plan: Plan) -> Verdict:
-    primary, fewest = treatment.primary, _fewest(treatment.primary)
+def _open(name: str, primary: Comparison, together: int, plan: Plan) -> Verdict:
+    fewest = _fewest(primary)
     low, high = primary.gain(plan.alpha / together)
     change = _change(primary, plan.alpha / together)
     if fewest >= plan.required_per_arm and -plan.mde < low and high < plan.mde:

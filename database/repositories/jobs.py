@@ -134,6 +134,12 @@ class JobRepository:
         )
         return len(failed.all())
 
+    async def last_begun(self, kind: str) -> datetime | None:
+        """When the newest job of a kind was asked for."""
+        newest = select(jobs.c.created_at).where(jobs.c.kind == kind).order_by(jobs.c.created_at.desc()).limit(1)
+        found: datetime | None = (await self._session.execute(newest)).scalars().first()
+        return found
+
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None for an id that is not there."""
         columns = [jobs.c[name] for name in Job.__slots__]
