@@ -54,6 +54,15 @@ export const stats = ({ signal, given } = {}) => get("/admin/stats", { signal, g
 /** The figures of the last `hours`. */
 export const insights = (hours, { signal } = {}) => get(`/admin/dashboard?hours=${hours}`, { signal });
 
+/** Every experiment, newest version. */
+export const experiments = () => get("/admin/experiments", {});
+
+/** What one experiment says now. */
+export const results = (name) => get(`/admin/experiments/${encodeURIComponent(name)}/results`, {});
+
+/** The published versions and the audit log. */
+export const models = () => get("/admin/models", {});
+
 async function get(path, { signal, given = key } = {}) {
   // A header carries Latin-1 only; a key that holds more is wrong anyway, and fetch must not throw over it.
   if (!/^[\x21-\x7e]+$/.test(given ?? "")) throw new ApiError({ status: 401, code: "unauthorized", detail: "" });

@@ -1,6 +1,7 @@
 /** The dashboard: the address says which range of time, the figures follow it, what is live is asked every 5 seconds. */
 
 import { forgetKey, hasKey, insights, stats } from "./api.js";
+import { clearExperiments, followExperiments, stopExperiments } from "./experiments.js";
 import { emptyCards, figureCards } from "./figures.js";
 import { askForKey, explained, listenForKey } from "./key-form.js";
 import { Rate, latencyPanels, liveCards, servicePanels } from "./live.js";
@@ -12,6 +13,7 @@ const LIVE_EVERY_MS = 5_000;
 const FIGURES_EVERY_MS = 60_000; // they are counted anew: more often would be a load …
 const LONG_RANGE = 5; // … and of long ranges, where a minute changes little, so many times more seldom
 const USUAL_HOURS = 24;
+const PARTS = ["figures", "trials", "live", "ranges", "forget"]; // that need a key
 const SPAN = document.getElementById("span").textContent;
 
 const at = (id) => document.getElementById(id);
@@ -20,7 +22,7 @@ const links = [...at("ranges").querySelectorAll("a")];
 let asking = null; // AbortController of the figures under way
 let drawn = null; // {hours, shown, when} of the figures on screen: `shown` as text, to leave alone what did not change
 let countedAt = 0; // when they were last counted, in milliseconds
-let troubles = {}; // what went wrong last with the figures and the live part: {error, since} each
+let troubles = {}; // what went wrong last with the figures, the live part and the experiments: {error, since} each
 let rate = new Rate();
 let timer = null;
 let looking = 0; // a number for each run of the live part: what an earlier one still gets is of no use
@@ -127,7 +129,7 @@ function failed(part, error) {
 }
 
 function tellTroubles() {
-  const trouble = troubles.live ?? troubles.figures;
+  const trouble = troubles.live ?? troubles.figures ?? troubles.experiments;
   const known = drawn ? ` Shown is what was known at ${moment(drawn.when)}.` : "";
   const again = trouble ? ` Since ${moment(trouble.since)}; trying again every few seconds.${known}` : "";
   const said = trouble ? `${trouble.error.message}${again}` : "";
@@ -144,15 +146,17 @@ function follow() {
     if (run === looking) timer = setTimeout(again, LIVE_EVERY_MS);
   };
   again();
+  followExperiments(() => found("experiments"), (error) => failed("experiments", error));
 }
 
 function stopFollowing() {
   looking += 1;
   clearTimeout(timer);
+  stopExperiments();
 }
 
 function open() {
-  for (const id of ["figures", "live", "ranges", "forget"]) at(id).hidden = false;
+  for (const id of PARTS) at(id).hidden = false;
   showFigures();
   follow();
 }
@@ -166,7 +170,8 @@ function close(said = "") {
   drawn = null;
   troubles = {};
   rate = new Rate();
-  for (const id of ["figures", "live", "ranges", "forget"]) at(id).hidden = true;
+  clearExperiments();
+  for (const id of PARTS) at(id).hidden = true;
   for (const id of ["cards", "answered", "series", "outcome", "tables", "live-cards", "latencies", "service"]) at(id).replaceChildren();
   at("notice").textContent = "";
   at("span").textContent = SPAN;
