@@ -55,6 +55,11 @@ def information(control: npt.ArrayLike, treatment: npt.ArrayLike, planned: float
     return np.asarray(n * planned_information(alpha) / planned)
 
 
+def rests_on_enough(arm: Moments) -> bool:
+    """Whether the normal limit says anything of this arm's mean."""
+    return arm.count >= START and arm.carriers >= CARRIERS and arm.variance > 0
+
+
 @dataclass(frozen=True, slots=True)
 class AlwaysValid:
     """A difference of means with all that its intervals need, at any level; they hold however often one looks."""
@@ -74,9 +79,7 @@ class AlwaysValid:
     @property
     def speaks(self) -> bool:
         """Whether there is enough to say anything of both arms: `START` units and `CARRIERS` of their variance."""
-        arms = self.control, self.treatment
-        enough = all(arm.count >= START and arm.carriers >= CARRIERS for arm in arms)
-        return enough and self.standard_error > 0
+        return rests_on_enough(self.control) and rests_on_enough(self.treatment)
 
     @property
     def p_value(self) -> float:
