@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,10 +15,13 @@ from api.schemas.experiment_results import (
     ExperimentResults,
     FixedBody,
     MetricBody,
+    PreferenceBody,
     SplitBody,
     VerdictBody,
 )
-from core.experiments.definition import Experiment, Unit
+from core.experiments.assignment import INTERLEAVED
+from core.experiments.definition import Experiment, Method, Unit
+from core.experiments.preferences import Preference, judge_preference, prefer
 from core.experiments.report import Compared, Counts, Measured, Report, report
 from core.experiments.unit_metrics import METRICS, Counted
 from core.experiments.verdict import Verdict
@@ -28,6 +31,7 @@ from database.repositories.experiment_outcomes import (
     Exposed,
     count_before,
     count_outcomes,
+    find_credits,
     find_exposed,
 )
 
@@ -40,6 +44,7 @@ class Outcomes:
     counts: Counts
     before: Counts | None
     until: datetime
+    credits: Mapping[str, float] | None = None  # of an interleaving, by session
 
 
 class ExperimentResultsReader:
@@ -69,6 +74,8 @@ class ExperimentResultsReader:
 def read_outcomes(connection: Connection, experiment: Experiment, until: datetime) -> Outcomes:
     """Everything that its units did from their exposure until `until`."""
     exposed = find_exposed(connection, experiment.name)
+    if experiment.method is not Method.AB:
+        return _interleaved(connection, experiment, exposed, until)
     by_session = experiment.unit is Unit.SESSION
     at = {unit.unit: row for row, unit in enumerate(exposed.units)}
     if exposed.since is None:
@@ -80,6 +87,13 @@ def read_outcomes(connection: Connection, experiment: Experiment, until: datetim
         return Outcomes(exposed, counts, None, until)
     earlier = list(count_before(connection, experiment.name, by_session=by_session, first=exposed.since))
     return Outcomes(exposed, counts, _known_before(at, earlier), until)
+
+
+def _interleaved(connection: Connection, experiment: Experiment, exposed: Exposed, until: datetime) -> Outcomes:
+    credits: Mapping[str, float] = {}
+    if exposed.since is not None:
+        credits = find_credits(connection, experiment.name, start=exposed.since, end=until)
+    return Outcomes(exposed, {}, None, until, credits)
 
 
 def _tables(at: dict[str, int], found: Iterable[Count]) -> dict[str, "np.typing.NDArray[np.float64]"]:
@@ -101,6 +115,8 @@ def _known_before(at: dict[str, int], earlier: list[Count]) -> Counts | None:
 
 
 def _answer(experiment: Experiment, outcomes: Outcomes) -> ExperimentResults:
+    if outcomes.credits is not None:
+        return _preferred(experiment, outcomes, [*outcomes.credits.values()])
     found = _report(experiment, outcomes)
     return ExperimentResults(
         name=experiment.name,
@@ -113,6 +129,40 @@ def _answer(experiment: Experiment, outcomes: Outcomes) -> ExperimentResults:
         verdict=_verdict(found.verdict),
         verdicts={name: _verdict(one) for name, one in found.verdicts.items()},
         metrics=[_metric(one) for one in found.metrics],
+    )
+
+
+def _preferred(experiment: Experiment, outcomes: Outcomes, credits: Sequence[float]) -> ExperimentResults:
+    found = prefer(credits, experiment.units_per_arm) if credits else None
+    control, treatment = (arm.name for arm in experiment.arms)
+    verdict = _verdict(judge_preference(found, treatment, experiment.units_per_arm))
+    return ExperimentResults(
+        name=experiment.name,
+        version=experiment.version,
+        since=outcomes.exposed.since,
+        until=outcomes.until,
+        units={INTERLEAVED: len(outcomes.exposed.units)},
+        by_hand=outcomes.exposed.by_hand,
+        split=None,
+        verdict=verdict,
+        verdicts={treatment: verdict},
+        metrics=[],
+        preference=None if found is None else _preference(found, control, treatment),
+    )
+
+
+def _preference(found: Preference, control: str, treatment: str) -> PreferenceBody:
+    return PreferenceBody(
+        control=control,
+        treatment=treatment,
+        sessions=found.sessions,
+        for_control=found.for_a,
+        for_treatment=found.for_b,
+        treatment_share=found.share_b,
+        mean_credit=found.mean_credit,
+        low=_finite(found.low),
+        high=_finite(found.high),
+        p_value=found.always_valid_p,
     )
 
 

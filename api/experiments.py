@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # these bring numerical libraries along, or are made of this
 
 SHOPPER = frozenset({"personalization_weights", "personalization_reach", "learned_reranker"})
 VERSION = frozenset({"artifact_version"})
+PRODUCTS = VERSION | SHOPPER  # what changes lists of products
+SUGGESTIONS = VERSION | {"personalization_weights", "suggestion_diversity", "beam_width"}
 
 
 class Resident(Protocol):
@@ -118,7 +120,7 @@ def suggestion_changes(reply: SuggestReply, shopper: "Shopper | None") -> frozen
 
 def search_changes(reply: SearchReply) -> frozenset[str]:
     """What could have made a difference to a list of products: the ranking for the shopper, where there was one."""
-    return VERSION | SHOPPER if reply.personalized else VERSION
+    return PRODUCTS if reply.personalized else VERSION
 
 
 def shopper_in(shopper: "Shopper | None", changes: Changes) -> "Shopper | None":
@@ -145,9 +147,20 @@ class Logged:
 NOT_SHAPED = Logged()
 
 
-def logged(assignment: Assignment, possible: frozenset[str], caller: Caller, request_id: str, at: datetime) -> Logged:
-    """Of a list where only what is `possible` could have made a difference (names of `Changes`)."""
-    shaped = assignment.shaped(possible)
+def logged(
+    assignment: Assignment,
+    possible: frozenset[str],
+    caller: Caller,
+    request_id: str,
+    at: datetime,
+    *,
+    interleaved: bool = False,
+) -> Logged:
+    """Of a list where only what is `possible` could have made a difference (names of `Changes`).
+
+    `interleaved`: it is of two arms whose lists differ; otherwise an experiment that interleaves had no part in it.
+    """
+    shaped = [one for one in assignment.shaped(possible) if interleaved or one.arm is not None]
     if not shaped:
         return NOT_SHAPED
     named: Mapping[str, str] = {one.experiment.name: one.name for one in shaped}

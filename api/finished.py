@@ -1,6 +1,7 @@
 """A keystroke's reply in the forms in which it leaves, on the wire and in the list log; built once where shared."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.schemas.autosuggest import ScopeItem, SuggestionItem
@@ -23,14 +24,17 @@ class Finished:
     shown: str
 
     @classmethod
-    def of(cls, reply: SuggestReply, *, explain: bool) -> "Finished":
+    def of(cls, reply: SuggestReply, *, explain: bool, credits: Sequence[float] | None = None) -> "Finished":
+        """`credits`: of an interleaved list, one for each line."""
+        credit: Sequence[float | None] = credits or [None] * len(reply.suggestions)
         return cls(
             reply,
             [one.text for one in reply.suggestions],
             [_item(one, explain=explain) for one in reply.suggestions],
             [ScopeItem(category=scope.category, product_count=scope.product_count) for scope in reply.scopes],
             items_text(
-                ShownItem(one.text, rank, one.source.value, one.score) for rank, one in enumerate(reply.suggestions, 1)
+                ShownItem(one.text, rank, one.source.value, one.score, credit=credit[rank - 1])
+                for rank, one in enumerate(reply.suggestions, 1)
             ),
         )
 

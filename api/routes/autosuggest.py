@@ -1,6 +1,7 @@
 """POST /autosuggest: one keystroke."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,13 @@ from api.cards import card_facts, cards_below_suggestion
 from api.completion import complete
 from api.dependencies import Authorization, request_id_of, state_of
 from api.errors import problem_responses
-from api.experiments import assigned, logged, shopper_in, suggestion_changes
+from api.experiments import SUGGESTIONS, assigned, logged, shopper_in, suggestion_changes
+from api.finished import Finished
+from api.interleaving import interleaving_of, suggested
 from api.schemas.autosuggest import AutosuggestRequest, AutosuggestResponse
 from api.session_context import PATIENCE_SECONDS
 from core.domain import SuggestQuery
+from core.experiments.definition import Changes
 from database.repositories.lists import ListLog
 
 router = APIRouter(tags=["storefront"])
@@ -32,31 +36,34 @@ async def autosuggest(
     previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
     shopper = await state.shoppers.find(caller, PATIENCE_SECONDS) if may_know else None
     assignment = assigned(state, caller, known=bool(body.session_id))
-    changes = assignment.changes
-    served = state.serving(changes)
-    finished = await complete(
-        state,
-        served,
-        SuggestQuery(
-            prefix=body.query_prefix,
-            limit=body.max_suggestions,
-            category=body.category,
-            recent=tuple(query.text for query in previous) if nothing_typed else (),
-            previous=() if nothing_typed else previous,
-            trending=state.trending.queries if nothing_typed else (),
-            include_products=body.include_products,
-            explain=body.explain,
-            beam_width=changes.beam_width,
-            diversity=changes.suggestion_diversity,
-        ),
-        begun,
-        shopper_in(shopper, changes),
+    asked = SuggestQuery(
+        prefix=body.query_prefix,
+        limit=body.max_suggestions,
+        category=body.category,
+        recent=tuple(query.text for query in previous) if nothing_typed else (),
+        previous=() if nothing_typed else previous,
+        trending=state.trending.queries if nothing_typed else (),
+        include_products=body.include_products,
+        explain=body.explain,
     )
+
+    async def complete_in(changes: Changes) -> Finished:
+        query = replace(asked, beam_width=changes.beam_width, diversity=changes.suggestion_diversity)
+        return await complete(state, state.serving(changes), query, begun, shopper_in(shopper, changes))
+
+    interleaving, differs = None if nothing_typed else interleaving_of(assignment, SUGGESTIONS), False
+    if interleaving is None:
+        finished = await complete_in(assignment.changes)
+    else:
+        both = await suggested(
+            interleaving, assignment, complete_in, request_id, body.max_suggestions, explain=body.explain
+        )
+        finished, differs = both.finished, both.differs
     reply = finished.reply
     if not body.preview:
         now = datetime.now(UTC)
         possible = frozenset() if nothing_typed else suggestion_changes(reply, shopper)
-        shaped = logged(assignment, possible, caller, request_id, now)
+        shaped = logged(assignment, possible, caller, request_id, now, interleaved=differs)
         state.writer.log_list(
             ListLog(
                 request_id=request_id,
@@ -65,16 +72,16 @@ async def autosuggest(
                 user_key=caller.user_key,
                 query=body.query_prefix,
                 items=finished.shown,
-                artifact_version=served.models.version,
+                artifact_version=state.serving(assignment.changes).models.version,
                 created_at=now,
                 experiments=shaped.experiments,
                 exposures=shaped.exposures,
             )
         )
-    asked: dict[str, Any] = {"stage_ms": reply.stage_ms} if body.explain else {}
+    more: dict[str, Any] = {"stage_ms": reply.stage_ms} if body.explain else {}
     if body.include_products:
         known = await card_facts(state.database, reply.product_ids)
-        asked["products"] = cards_below_suggestion(reply.product_ids, known)
+        more["products"] = cards_below_suggestion(reply.product_ids, known)
     return AutosuggestResponse(
         suggestions=finished.texts,
         personalized=reply.personalized,
@@ -83,5 +90,5 @@ async def autosuggest(
         request_id=request_id,
         items=finished.items,
         scopes=finished.scopes,
-        **asked,
+        **more,
     )

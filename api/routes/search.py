@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +12,8 @@ from fastapi import APIRouter
 from api.cards import card_facts, cards_of_hits
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
-from api.experiments import assigned, logged, search_changes, shopper_in
+from api.experiments import PRODUCTS, assigned, logged, search_changes, shopper_in
+from api.interleaving import FoundProducts, interleaving_of, searched
 from api.schemas.search import (
     BrowseRequest,
     FacetRangeBody,
@@ -24,9 +26,20 @@ from api.schemas.search import (
 )
 from api.security import Caller
 from api.state import AppState
-from core.domain import Action, Engagement, FacetRange, Facets, FacetValue, SearchHit, SearchQuery, SearchReply
+from core.domain import (
+    Action,
+    Engagement,
+    FacetRange,
+    Facets,
+    FacetValue,
+    SearchHit,
+    SearchQuery,
+    SearchReply,
+    SortOrder,
+)
 from core.errors import OverloadedError
 from core.experiments.assignment import Assignment
+from core.personalization.shopper import Shopper
 from database.repositories.lists import ListLog, ShownItem, items_text
 
 router = APIRouter(tags=["storefront"])
@@ -83,13 +96,12 @@ async def _answer(
     may_know = body.include_personalization and (body.session_id or caller.user_key)
     shopper = await state.shoppers.find(caller) if may_know else None
     assignment = assigned(state, caller, known=bool(body.session_id))
-    changes = assignment.changes
-    served = state.serving(changes)
-    reply = await served.search.search(query, shopper_in(shopper, changes))
+    found = await _found(state, assignment, query, shopper)
+    reply = found.reply
     known = await card_facts(state.database, [hit.product_id for hit in reply.hits])
     state.metrics.stages("search" if query.text else "browse", reply.stage_ms)
     if not body.preview and (reply.hits or query.offset == 0):  # past the end nothing was shown
-        _log_list(state, served.models.version, assignment, caller, query, reply)
+        _log_list(state, found, assignment, caller, query)
     said = {
         "stage_ms": reply.stage_ms if query.explain else None,
         "corrected_query": reply.corrected_query,
@@ -134,11 +146,22 @@ def _logged_score(hit: SearchHit) -> float:
     return hit.score if hit.raw is None else hit.raw
 
 
+async def _found(state: AppState, assignment: Assignment, query: SearchQuery, shopper: Shopper | None) -> FoundProducts:
+    """The page as the arms of the request say."""
+    interleaving = interleaving_of(assignment, PRODUCTS)
+    if interleaving is not None and query.sort is SortOrder.RELEVANCE:
+        return await searched(state, interleaving, assignment, query, shopper)
+    served = state.serving(assignment.changes)
+    reply = await served.search.search(query, shopper_in(shopper, assignment.changes))
+    return FoundProducts(reply, (), served.models.version)
+
+
 def _log_list(
-    state: AppState, version: str, assignment: Assignment, caller: Caller, query: SearchQuery, reply: SearchReply
+    state: AppState, found: FoundProducts, assignment: Assignment, caller: Caller, query: SearchQuery
 ) -> None:
-    request_id, now = query.request_id or "", datetime.now(UTC)
-    shaped = logged(assignment, search_changes(reply), caller, request_id, now)
+    reply, request_id, now = found.reply, query.request_id or "", datetime.now(UTC)
+    shaped = logged(assignment, search_changes(reply), caller, request_id, now, interleaved=found.differs)
+    credit: Sequence[float | None] = found.credits if found.differs else [None] * len(reply.hits)
     state.writer.log_list(
         ListLog(
             request_id=request_id,
@@ -154,10 +177,11 @@ def _log_list(
                     _logged_score(hit),
                     hit.explain or {},
                     hit.taste,
+                    credit[rank - 1],
                 )
                 for rank, hit in enumerate(reply.hits, 1)
             ),
-            artifact_version=version,
+            artifact_version=found.version,
             arm=reply.arm,
             created_at=now,
             experiments=shaped.experiments,

@@ -63,15 +63,18 @@ class VerdictBody(ResponseBody):
 
 
 class PreferenceBody(ResponseBody):
-    """Of an interleaving: whose products or suggestions were chosen from lists that showed both arms'."""
+    """Of an interleaving: what shoppers chose from lists that showed both arms. Its unit is the session."""
 
     control: str
     treatment: str
-    sessions: int = Field(description="sessions with a choice that counts for an arm")
-    treatment_share: float | None = Field(description="of the credit; 0.5: no preference")
-    low: float | None = Field(description=f"always-valid interval {_LEVEL}")
+    sessions: int = Field(description="that were shown a list of both arms")
+    for_control: int = Field(description="sessions whose choices say more for the control")
+    for_treatment: int
+    treatment_share: float = Field(description="sessions for the treatment, and half of those for none")
+    mean_credit: float = Field(description="of a session; above 0 for the treatment")
+    low: float | None = Field(description=f"always-valid interval of the mean credit {_LEVEL}; null: open")
     high: float | None
-    p_value: float | None = Field(description="always valid")
+    p_value: float = Field(description="always valid")
 
 
 class ExperimentResults(ResponseBody):

@@ -87,7 +87,7 @@ class ExperimentRequest(RequestBody):
     arms: tuple[ArmBody, ...] = Field(min_length=2, max_length=MOST_ARMS, description="the first one is the control")
     method: Method = Field(
         default=Method.AB,
-        description="`ab`: each unit sees one arm; `team_draft`, `debiased_balanced`: both arms in one list",
+        description="`ab`: each unit sees one arm; `team_draft`, `balanced`: both arms in one list",
     )
     unit: Unit = Field(default=Unit.USER, description="who keeps an arm: a user across visits, or one visit")
     primary_metric: Word

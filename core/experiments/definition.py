@@ -24,7 +24,7 @@ class Method(StrEnum):
 
     AB = "ab"
     TEAM_DRAFT = "team_draft"
-    DEBIASED_BALANCED = "debiased_balanced"
+    BALANCED = "balanced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from scipy.special import bdtr
 
 from core.experiments.moments import checked, moments
 from core.experiments.sequential import always_valid_p, boundary, planned_information, rests_on_enough
+from core.experiments.verdict import State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,20 @@ def prefer(credits: npt.ArrayLike, planned: float, alpha: float = 0.05) -> Prefe
         half = float(boundary(r, alpha)) * error
         low, high, p_value = arm.mean - half, arm.mean + half, float(always_valid_p(np.abs(arm.mean) / error, r))
     return Preference(len(values), for_a, for_b, sign_p, arm.mean, low, high, p_value)
+
+
+def judge_preference(preference: Preference | None, treatment: str, planned: int, alpha: float = 0.05) -> Verdict:
+    """What an interleaving says of its `treatment`, at any time somebody looks. None: no session yet."""
+    if preference is None or not math.isfinite(preference.low):
+        sessions = 0 if preference is None else preference.for_a + preference.for_b
+        chose = f"{sessions:,} sessions chose between the arms"
+        return Verdict(State.TOO_EARLY, f"Too early to say anything of {treatment}: {chose}, {planned:,} are planned.")
+    said = (
+        f"{preference.for_b:,} sessions chose what {treatment} brought and {preference.for_a:,} what the control did, "
+        f"of {preference.sessions:,} (always-valid p = {preference.always_valid_p:.2g})"
+    )
+    if preference.always_valid_p < alpha:
+        better = preference.mean_credit > 0
+        state = State.BETTER if better else State.WORSE
+        return Verdict(state, f"{treatment} is {'preferred' if better else 'not preferred'}: {said}.")
+    return Verdict(State.UNDECIDED, f"Undecided whether {treatment} is preferred: {said}.")

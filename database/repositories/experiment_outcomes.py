@@ -4,6 +4,7 @@ A unit is found from a row of a log, not the other way round: the log is read on
 exposure of whoever acted is looked up by its key.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Float, FromClause, Select, Table, and_, case, cast, func, select
 
 from core.domain import ACTION_WEIGHTS, Action
+from core.experiments.assignment import INTERLEAVED
 from database.models import events, exposures, list_log, lists_empty, products
 from database.repositories.demo_traffic import IS_TRAFFIC
 
@@ -147,3 +149,38 @@ def _paid() -> ColumnElement[float]:
     price = func.coalesce(said["price"].as_float(), products.c.price, 0.0)
     quantity = func.coalesce(said["quantity"].as_float(), 1.0)
     return price * quantity
+
+
+def find_credits(connection: Connection, experiment: str, *, start: datetime, end: datetime) -> dict[str, float]:
+    """Of an interleaving: what each session's choices say for the treatment, by session.
+
+    Sessions that were shown a list of both arms and chose nothing that counts have 0. A thing chosen twice from one
+    list counts once.
+    """
+    log = list_log.c
+    shown = and_(log.experiments.is_not(None), log.created_at >= start, log.created_at < end)
+    kinds = log.kind.in_(["suggest", "search", "browse"])
+    named = select(log.session_id, log.experiments).where(shown, kinds).distinct()
+    credits = {
+        session: 0.0
+        for session, experiments in connection.execute(named)
+        if json.loads(experiments).get(experiment) == INTERLEAVED
+    }
+    chosen = case((events.c.action == Action.CLICK.value, events.c.item_id), else_=events.c.query)
+    choices = (
+        select(log.request_id, log.session_id, log.experiments, log["items"], chosen)
+        .select_from(events.join(list_log, log.request_id == events.c.request_id))
+        .where(
+            events.c.action.in_([Action.CLICK.value, Action.SUGGESTION_CLICK.value]),
+            and_(events.c.occurred_at >= start, events.c.occurred_at < end, IS_TRAFFIC),
+            log.session_id == events.c.session_id,
+            shown,
+            chosen.is_not(None),
+        )
+    )
+    counted: set[tuple[str, str]] = set()
+    for request_id, session, experiments, items, what in connection.execute(choices):
+        if json.loads(experiments).get(experiment) == INTERLEAVED and (request_id, what) not in counted:
+            counted.add((request_id, what))
+            credits[session] += sum(item.get("credit", 0.0) for item in items if item["item"] == what)
+    return credits

@@ -33,7 +33,7 @@ class ShownItem:
     score: float
     features: Mapping[str, float] = field(default_factory=dict)
     taste: tuple[float, ...] | None = None  # the layout and values of core.personalization.features
-    team: str | None = None  # the arm that an interleaved list has it from
+    credit: float | None = None  # of an interleaved list: what a choice of it says for the treatment
     propensity: float | None = None  # probability of this place, where chance had a say
 
 
@@ -63,8 +63,8 @@ def _plain(item: ShownItem) -> dict[str, object]:
     plain: dict[str, object] = {"item": item.item, "rank": item.rank, "source": item.source, "score": item.score}
     if item.taste is not None:
         plain["taste"] = item.taste
-    if item.team is not None:
-        plain["team"] = item.team
+    if item.credit is not None:
+        plain["credit"] = item.credit
     if item.propensity is not None:
         plain["propensity"] = item.propensity
     return plain | {"features": dict(item.features)} if item.features else plain

@@ -65,17 +65,22 @@ class SmallShop:
         self.gather_calls: list[SuggestQuery] = []
         self.search_calls: list[SearchQuery] = []
         self.has_catalog = has_catalog
+        self.for_beam: dict[int, Sequence[str]] = {}  # what is suggested with another beam, if it begins so
+        self.by_reach: dict[float, Sequence[str]] = {}  # ids, in the order in which another reach ranks them
 
     def suggest(self, query: SuggestQuery, now: Now) -> SuggestReply:
         self.suggest_calls.append(query)
         found = tuple(_suggestions(query))[: query.limit]
+        if query.beam_width in self.for_beam:
+            texts = list(self.for_beam[query.beam_width])
+            found = tuple(sorted((one for one in found if one.text in texts), key=lambda one: texts.index(one.text)))
         return SuggestReply(found, ("p1", "gone", "p2")[: query.include_products], {"beam": 1.0})
 
     def gather(self, query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
         self.gather_calls.append(query)
         return Gathered(Typed.parse(normalize_prefix(query.prefix)), Pool(1.0), (), {}, True)
 
-    def search(self, query: SearchQuery) -> SearchReply:
+    def search(self, query: SearchQuery, shopper: Shopper | None = None) -> SearchReply:
         if not self.has_catalog:
             raise NoCatalogError("this shop has no catalogue")
         self.search_calls.append(query)
@@ -90,6 +95,9 @@ class SmallShop:
         found = [product for product in PRODUCTS if everything or (asked and set(asked) <= set(words(product.title)))]
         if query.filters.category:
             found = [product for product in found if product.category in query.filters.category]
+        order = self.by_reach.get(shopper.formula.reach) if shopper else None
+        if order:
+            found.sort(key=lambda product: order.index(product.product_id))
         page = found[query.offset : query.offset + query.limit]
         return SearchReply(
             hits=tuple(SearchHit(product.product_id, 0.5, {"lexical": 0.5}) for product in page),
@@ -116,7 +124,7 @@ class SmallShop:
             has_catalog=self.has_catalog,
             gather=self.gather,
             finish=lambda gathered, query, now: self.suggest(query, now),
-            search=lambda query, shopper: self.search(query),
+            search=self.search,
             recommend=self.recommend,
             warm_up=lambda: None,
             is_known=QUERIES.__contains__,

@@ -220,3 +220,62 @@ def test_a_plan_says_how_many_units_are_needed(
 def act(client: TestClient, session: str, action: str, **more: object) -> None:
     event = {"user_id": "anybody", "session_id": session, "action_type": action, **more}
     assert post(client, "/engagement", event).status_code == 200
+
+
+TEAMS = {
+    "name": "teams",
+    "arms": [{"name": "control"}, {"name": "wide", "changes": {"beam_width": 3}}],
+    "method": "team_draft",
+    "units_per_arm": 100,
+}
+
+
+def test_an_interleaved_list_holds_both_arms_and_credits_choices(
+    client: TestClient, admin: dict[str, str], shop: SmallShop
+) -> None:
+    shop.for_beam[3] = ("rain jacket", "red rain jacket", "running shoes")
+    assert create(client, admin, **TEAMS).status_code == 201
+    liked = 0
+    for number in range(60):
+        answer = post(client, "/autosuggest", {"query_prefix": "r", "session_id": f"visit{number}"}).json()
+        scores = [item["score"] for item in answer["items"]]
+        assert scores == sorted(scores, reverse=True)
+        assert set(answer["suggestions"]) == {"red running shoes", "running shoes", "red rain jacket", "rain jacket"}
+        if number % 2 and answer["suggestions"].index("rain jacket") < 2:
+            liked += 1
+            act(client, f"visit{number}", "suggestion_click", query="rain jacket", request_id=answer["request_id"])
+            act(client, f"visit{number}", "suggestion_click", query="rain jacket", request_id=answer["request_id"])
+    shown(client)
+    said = client.get(f"{EXPERIMENTS}/teams/results", headers=admin).json()
+    assert said["units"] == {"interleaved": 60}
+    assert said["metrics"] == []
+    preference = said["preference"]
+    assert (preference["sessions"], preference["for_control"]) == (60, 0)
+    assert preference["for_treatment"] == liked > 20
+    assert said["verdict"]["state"] == "better"
+
+
+def test_arms_that_say_the_same_are_not_interleaved(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin, **TEAMS)
+    type_one(client, "visit")
+    post(client, "/search", {"query": "red", "session_id": "visit"})
+    assert {row.experiments for row in shown(client)} == {None}
+
+
+@pytest.mark.parametrize("method", ["team_draft", "balanced"])
+def test_pages_of_an_interleaved_search_are_cut_from_one_list(
+    client: TestClient, admin: dict[str, str], shop: SmallShop, method: str
+) -> None:
+    arms = [{"name": "control"}, {"name": "near", "changes": {"personalization_reach": 0.0}}]
+    create(client, admin, name="reach", arms=arms, method=method)
+    shop.by_reach[0.0] = ("p3", "p2", "p1")
+    body = {"query": "red", "session_id": "visit", "max_results": 1}
+    first = post(client, "/search", body).json()
+    pages = [
+        first,
+        *(post(client, "/search", body | {"offset": at, "request_id": first["request_id"]}).json() for at in (1, 2)),
+    ]
+    whole = post(client, "/search", body | {"max_results": 3, "request_id": first["request_id"]}).json()
+    ids = [product["product_id"] for page in pages for product in page["products"]]
+    assert ids == [product["product_id"] for product in whole["products"]]
+    assert len(set(ids)) == len(ids)

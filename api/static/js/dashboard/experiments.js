@@ -101,10 +101,8 @@ function verdict({ state, sentence }) {
   return element("p", { class: `verdict ${tone}` }, sentence);
 }
 
-function preference({ control, treatment, sessions, treatment_share: share, low, high }) {
-  if (share === null) return `${counted(sessions, "session")} with a choice so far.`;
-  const range = low === null ? "" : ` (between ${percent(low)} and ${percent(high)})`;
-  return `${percent(share)}${range} of the credit goes to ${treatment} over ${control}, in ${counted(sessions, "session")}.`;
+function preference({ control, treatment, sessions, for_control: less, for_treatment: more }) {
+  return `${counted(sessions, "session")}: ${whole(more)} for ${treatment}, ${whole(less)} for ${control}, the others for neither.`;
 }
 
 /** One line for each treatment and metric that has a comparison, or that was asked about. */
