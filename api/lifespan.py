@@ -26,6 +26,7 @@ from api.metrics import Metrics
 from api.middleware import StartError
 from api.models import load_warm
 from api.reloading import Reloader
+from api.rollups import RollupFollower
 from api.rules import RulesFollower, SearchRulesFollower
 from api.security import Gate, SessionTokens
 from api.session_context import SessionContext
@@ -169,6 +170,8 @@ async def _start(
     continuous = Continuous(state, reloader, job_processes)
     background.append(asyncio.create_task(continuous.keep_going(stop)))
     background.append(asyncio.create_task(warming.keep_warm(stop)))
+    rollups = RollupFollower(database, settings.serving.rollup_refresh_seconds)
+    background.append(asyncio.create_task(rollups.keep_fresh(stop)))
 
     async def stop_background() -> None:
         stop.set()

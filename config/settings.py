@@ -232,6 +232,11 @@ class ServingSettings(Group):
         gt=0,
         description="seconds between two looks for changed products, a millisecond each: all workers show them at once",
     )
+    rollup_refresh_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="seconds between two looks for hours of the log to count for the dashboard, milliseconds each",
+    )
     max_body_bytes: int = Field(
         default=2_000_000,
         ge=1_000,

@@ -42,16 +42,17 @@ class Figures(ResponseBody):
         "seconds apart, until a suggestion is chosen, a search is made or a product is clicked."
     )
     suggestion_ctr: float | None = Field(
-        description="Share of the typing sequences that ended with the choice of a suggestion. A sequence is "
-        "keystrokes of one session, not more than 30 seconds apart, until a suggestion is chosen, a search is made or "
-        "a product is clicked."
+        description="Share of the typing sequences that ended with the choice of a suggestion, within half an hour. A "
+        "sequence is keystrokes of one session, not more than 30 seconds apart, until a suggestion is chosen, a search "
+        "is made or a product is clicked."
     )
     mean_position: float | None = Field(
         description="Mean place of the chosen suggestions in their lists; 1 is the first. Lower is better."
     )
     search_ctr: float | None = Field(
         description="Share of the searches with at least one click on a product of their lists, told by the request "
-        "id. Searches that found nothing count; searches reported without a request id do not."
+        "id: a click counts for the list that its session was shown, up to half an hour later. Searches that found "
+        "nothing count; searches reported without a request id do not."
     )
     zero_result_rate: float | None = Field(
         description="Share of the searches whose list showed nothing, be it for their words or their filters. "
@@ -101,6 +102,13 @@ class ClickedProduct(ResponseBody):
     clicks: int
 
 
+class StoredCounts(ResponseBody):
+    used: bool = Field(description="false: nothing was counted ahead yet, so everything was read from the log")
+    waiting_hours: int = Field(
+        description="hours of these ranges with late events that wait to be counted again, and stand as they were"
+    )
+
+
 class DashboardResponse(ResponseBody):
     start: datetime
     end: datetime = Field(description="exclusive: the second after this one")
@@ -125,6 +133,7 @@ class DashboardResponse(ResponseBody):
         description="The most frequent searches whose list showed nothing."
     )
     top_products: list[ClickedProduct] = Field(description="The most clicked products, wherever they were shown.")
+    stored_counts: StoredCounts = Field(description="where the figures come from: either way they are the same")
     definitions: Mapping[str, str] = Field(description="what each figure and table means, by the name of its field")
 
 

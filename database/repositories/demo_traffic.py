@@ -4,14 +4,20 @@ Their events carry the id of an import of this kind. Whoever learns or counts wh
 live searches, the crowd, training and statistics. Profiles do not, since that is what the events are for.
 """
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, delete, or_, select
 
 from database.models import events, imports
 
 DEMO_SHOPPERS = "demo-shoppers"  # kind of such an import
 
 _DEMOS = select(imports.c.id).where(imports.c.kind == DEMO_SHOPPERS)
-IS_TRAFFIC: ColumnElement[bool] = or_(events.c.import_id.is_(None), events.c.import_id.not_in(_DEMOS))
+
+
+def is_traffic(of: FromClause = events) -> ColumnElement[bool]:
+    return or_(of.c.import_id.is_(None), of.c.import_id.not_in(_DEMOS))
+
+
+IS_TRAFFIC: ColumnElement[bool] = is_traffic()
 """Of an event that somebody caused, really or in a simulated log."""
 
 

@@ -52,7 +52,7 @@ def find_top_queries(connection: Connection, span: Span) -> list[TopQuery]:
     """The most searched, by their normalised text."""
     searches = func.count()
     found = (
-        select(events.c.normalized, searches, func.count(events.c.request_id), count_clicked(span))
+        select(events.c.normalized, searches, func.count(events.c.request_id), count_clicked())
         .where(did(Action.SEARCH, span), events.c.normalized.is_not(None))
         .group_by(events.c.normalized)
         .order_by(searches.desc(), events.c.normalized)

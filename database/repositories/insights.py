@@ -4,12 +4,14 @@ A *search* is an event `search`, which /search itself stores for every query tha
 that showed nothing. (Lists of searches are not counted as such: each further page is a list of its own.)
 A *keystroke* is a list of suggestions for a prefix that is not empty: pages ask for the empty one when they open.
 
-Everything is counted by the database, in a thread that no keystroke waits for (`Database.count`).
+Everything is counted by the database, in a thread that no keystroke waits for (`Database.count`). This is the plain
+count, which reads all of the span: the dashboard answers from stored counts that must say the same (`rollup_spans.py`),
+and counts like this only while those are missing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import (
@@ -20,6 +22,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     extract,
     func,
     literal,
@@ -29,12 +32,12 @@ from sqlalchemy import (
     union_all,
 )
 
+from core.analytics.definitions import CLICK_WINDOW_SECONDS, SEQUENCE_GAP_SECONDS
 from core.domain import Action
 from database.models import events, list_log, lists_empty
-from database.repositories.demo_traffic import IS_TRAFFIC
+from database.repositories.demo_traffic import IS_TRAFFIC, is_traffic
 
-POSITIONS = 10  # as many as a list shows; those further down are counted together
-SEQUENCE_GAP_SECONDS = 30  # who pauses longer has begun to type anew
+_WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
 _KINDS = ("suggest", "search", "browse", "recommend")
 _TYPED, _CHOSEN, _LEFT = range(3)  # what happened to the box: a keystroke, a choice of a suggestion, anything after it
 
@@ -171,28 +174,31 @@ def count_sessions(connection: Connection, span: Span) -> int:
     return connection.execute(select(func.count()).select_from(union(shown, acted).subquery())).scalar_one()
 
 
+def _seconds(at: ColumnElement[datetime]) -> ColumnElement[int]:
+    return cast(extract("epoch", at), BigInteger)
+
+
 def count_typing(connection: Connection, span: Span) -> Typing:
     """Keystrokes of one session are one sequence until a pause, a choice, a search or a click on a product.
 
-    Times count in whole seconds.
+    What began before the span is no sequence of it, but may end in it with a choice. Times count in whole seconds.
     """
-
-    def seconds(at: ColumnElement[datetime]) -> ColumnElement[int]:
-        return cast(extract("epoch", at), BigInteger)
-
+    around = Span(span.start - _WINDOW, span.end)
     log, did_what = list_log.c, events.c.action
     lists = select(
         log.session_id.label("session_id"),
         log.created_at.label("at"),
         case((log.kind == "suggest", literal(_TYPED)), else_=literal(_LEFT)).label("what"),
-    ).where(log.kind.in_(["suggest", "search"]), span.holds(log.created_at), or_(log.kind == "search", log.query != ""))
+    ).where(
+        log.kind.in_(["suggest", "search"]), around.holds(log.created_at), or_(log.kind == "search", log.query != "")
+    )
     acted = select(
         events.c.session_id,
         events.c.occurred_at,
         case((did_what == Action.SUGGESTION_CLICK.value, literal(_CHOSEN)), else_=literal(_LEFT)),
     ).where(
         did_what.in_([Action.SUGGESTION_CLICK.value, Action.SEARCH.value, Action.CLICK.value]),
-        happened(span),
+        happened(around),
         events.c.session_id.is_not(None),
     )
     seen = union_all(lists, acted).subquery()
@@ -201,18 +207,20 @@ def count_typing(connection: Connection, span: Span) -> Typing:
         return func.lag(value).over(partition_by=seen.c.session_id, order_by=(seen.c.at, seen.c.what))
 
     steps = select(
+        seen.c.at.label("moment"),
         seen.c.what,
-        seconds(seen.c.at).label("at"),
+        _seconds(seen.c.at).label("at"),
         last(seen.c.what).label("last"),
-        last(seconds(seen.c.at)).label("last_at"),
+        last(_seconds(seen.c.at)).label("last_at"),
     ).subquery()
     after_typing = and_(steps.c.last.is_not(None), steps.c.last == _TYPED)
     goes_on = and_(after_typing, steps.c.at - steps.c.last_at <= SEQUENCE_GAP_SECONDS)
+    ends = and_(after_typing, steps.c.at - steps.c.last_at <= CLICK_WINDOW_SECONDS)
     found = connection.execute(
         select(
             func.count(case((and_(steps.c.what == _TYPED, ~goes_on), 1))),
-            func.count(case((and_(steps.c.what == _CHOSEN, after_typing), 1))),
-        )
+            func.count(case((and_(steps.c.what == _CHOSEN, ends), 1))),
+        ).where(steps.c.moment >= span.start)
     ).one()
     return Typing(*found)
 
@@ -235,17 +243,21 @@ def count_saved(connection: Connection, span: Span) -> Saved:
     return Saved(*connection.execute(found).one())
 
 
-def count_clicked(span: Span) -> ColumnElement[int]:
-    """Of the events that a statement reads, those on whose lists a product was clicked. The clicks are read once."""
+def count_clicked() -> ColumnElement[int]:
+    """Of the events that a statement reads, those on whose list their session clicked a product within half an hour."""
     click = events.alias("clicks")
-    clicked = select(click.c.request_id).where(
-        click.c.action == Action.CLICK.value, span.holds(click.c.occurred_at), click.c.request_id.is_not(None)
+    clicked = exists().where(
+        click.c.session_id == events.c.session_id,
+        click.c.action == Action.CLICK.value,
+        click.c.request_id == events.c.request_id,
+        (_seconds(click.c.occurred_at) - _seconds(events.c.occurred_at)).between(0, CLICK_WINDOW_SECONDS),
+        is_traffic(click),
     )
-    return func.count(case((events.c.request_id.in_(clicked), 1)))
+    return func.count(case((and_(events.c.request_id.is_not(None), clicked), 1)))
 
 
 def count_outcomes(connection: Connection, span: Span) -> SearchOutcomes:
-    followed = select(func.count(events.c.request_id), count_clicked(span)).where(did(Action.SEARCH, span))
+    followed = select(func.count(events.c.request_id), count_clicked()).where(did(Action.SEARCH, span))
     [empty] = _counted(connection, [_number(found_nothing(span))])
     return SearchOutcomes(*connection.execute(followed).one(), empty)
 

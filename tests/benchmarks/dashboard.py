@@ -1,9 +1,12 @@
-"""How long GET /admin/dashboard counts: `python -m tests.benchmarks.dashboard --visits 80000`.
+"""How long GET /admin/dashboard takes, from the log and from stored counts.
 
-Fills a new SQLite file with made-up visits of the last 56 days (so 28 days and those before are all of it), with lists
-as large as real ones, and times every part of the answer for several ranges; then what the reads of a keystroke take
-while the longest range is counted, and what writing a list costs with the indexes and without. Everything is counted
-after the file was written, so it lies in the disk cache, as a server's would.
+`python -m tests.benchmarks.dashboard --visits 80000` fills a new SQLite file with made-up visits of the last 56 days (so
+28 days and those before are all of it), with lists as large as real ones. `--events 10000000 --days 1 7 28 90 365` fills
+one with so many events of 400 days (`long_log.py`; 5 GB below the temporary folder while it runs).
+
+Printed are the time to count the log ahead and what the reads of a keystroke take meanwhile; every part of a plain count
+for several ranges; the whole answer from stored counts (p50 and p95) beside the plain one; what reads take while the
+longest range is counted; and what writing a list costs with the indexes and without. The file lies in the disk cache.
 """
 
 import argparse
@@ -23,6 +26,9 @@ from rich.table import Table
 from sqlalchemy import Connection, text
 
 from api.dashboard import Dashboard
+from api.dashboard_answers import answer_from_log
+from api.rollups import RollupFollower
+from api.steady import run_steadily
 from core.domain import Action
 from core.text.normalize import normalize
 from database.connection import Database
@@ -33,6 +39,8 @@ from database.repositories.lists import ListLog, ShownItem, insert_lists, items_
 from database.repositories.products import find_products
 
 DAYS = 56
+LONG_DAYS = 400
+_WHILE = "while the dashboard counts"
 _AT_ONCE = 5_000
 _THINGS = ("shoes", "jacket", "lamp", "chair", "phone case", "protein powder", "rain boots", "desk", "kettle", "drill")
 _KINDS = ("red", "black", "running", "small", "wooden", "steel", "kids", "outdoor", "cheap", "large", "smart", "blue")
@@ -157,36 +165,66 @@ _PARTS: dict[str, Callable[[Connection, Span], object]] = {
 
 
 async def measure(folder: Path, options: argparse.Namespace, console: Console) -> None:
-    database = Database(f"sqlite+aiosqlite:///{(folder / 'cadence.sqlite3').as_posix()}")
+    file = folder / "cadence.sqlite3"
+    database = Database(f"sqlite+aiosqlite:///{file.as_posix()}")
     await database.migrate()
     end = datetime.now(UTC).replace(microsecond=0)
     began = time.perf_counter()
-    of_events, of_lists = await fill(database, Traffic(options.visits, end, DAYS))
-    await database.checkpoint()
-    size = (folder / "cadence.sqlite3").stat().st_size
+    if options.events:
+        from tests.benchmarks.long_log import fill_long  # which uses the visits from here
+
+        of_events, of_lists, _ = fill_long(file, options.events, LONG_DAYS, end)
+    else:
+        of_events, of_lists = await fill(database, Traffic(options.visits, end, DAYS))
+        await database.checkpoint()
     console.print(
-        f"{of_events:,} events, {of_lists:,} lists, {size / 1e6:,.0f} MB, in {time.perf_counter() - began:.0f} s"
+        f"{of_events:,} events, {of_lists:,} lists, {file.stat().st_size / 1e6:,.0f} MB, "
+        f"in {time.perf_counter() - began:.0f} s"
     )
-    table = Table("seconds", *(f"{days} d" for days in options.days), title="one count each, of the range alone")
-    spans = [Span(end - timedelta(days=days), end) for days in options.days]
-    for name, count in _PARTS.items():
-        table.add_row(name, *[f"{await _seconds(database, count, span):.2f}" for span in spans])
-    console.print(table)
+    await _measure_reads(database, None, "alone", console)
+    follower = RollupFollower(database, 30, clock=lambda: end)
+    began = time.perf_counter()
+    counting = asyncio.create_task(follower.refresh())
+    await _measure_reads(database, counting, "while the log is counted ahead", console)
+    hours, took = counting.result(), time.perf_counter() - began
+    grown = (file.stat().st_size + Path(f"{file}-wal").stat().st_size) / 1e6
+    console.print(f"{hours:,} hours counted ahead in {took:.0f} s, half of them rest; {grown:,.0f} MB with the counts")
+    began = time.perf_counter()
+    await follower.refresh()
+    console.print(f"a pass with nothing to do: {1e3 * (time.perf_counter() - began):.1f} ms")
+
     dashboard = Dashboard(database, clock=lambda: end)
-    whole = Table("seconds", *(f"{days} d" for days in options.days), title="the whole answer, with the span before")
-    row = []
+    whole = Table("GET /admin/dashboard", *(f"{days} d" for days in options.days), title="with the span before")
+    quick: list[list[str]] = [[], [], []]
     for days in options.days:
         times = []
         for _ in range(options.repeat):
             began = time.perf_counter()
-            await dashboard.answer(24 * days)
-            times.append(time.perf_counter() - began)
-        row.append(f"{sorted(times)[len(times) // 2]:.2f}")
-    whole.add_row("GET /admin/dashboard", *row)
+            answer = await dashboard.answer(24 * days)
+            times.append(1e3 * (time.perf_counter() - began))
+            assert answer.stored_counts.used
+        for row, value in zip(quick, (*np.quantile(times, [0.5, 0.95]), max(times)), strict=True):
+            row.append(f"{value:.0f}")
+    for name, row in zip(("ms, p50", "ms, p95", "ms, most"), quick, strict=True):
+        whole.add_row(f"stored counts, {name}", *row)
     console.print(whole)
-    await _measure_reads(database, dashboard, 24 * max(options.days), console)
+    await _measure_reads(database, asyncio.create_task(_again(dashboard, 24 * max(options.days))), _WHILE, console)
+
+    spans = [Span(end - timedelta(days=days), end) for days in options.days]
+    parts = Table("seconds", *(f"{days} d" for days in options.days), title="plain counts, of the range alone")
+    for name, count in _PARTS.items():
+        parts.add_row(name, *[f"{await _seconds(database, count, span):.2f}" for span in spans])
+    console.print(parts)
+    plain = Table("seconds", *(f"{days} d" for days in options.days), title="the plain answer, with the span before")
+    plain.add_row("answer_from_log", *[f"{await _seconds(database, answer_from_log, span):.1f}" for span in spans])
+    console.print(plain)
     await _measure_writing(database, end, console)
     await database.dispose()
+
+
+async def _again(dashboard: Dashboard, hours: int) -> None:
+    for _ in range(20):
+        await dashboard.answer(hours)
 
 
 async def _seconds(database: Database, count: Callable[[Connection, Span], object], span: Span) -> float:
@@ -195,18 +233,16 @@ async def _seconds(database: Database, count: Callable[[Connection, Span], objec
     return time.perf_counter() - began
 
 
-async def _measure_reads(database: Database, dashboard: Dashboard, hours: int, console: Console) -> None:
-    """Milliseconds of one read of products, as every keystroke makes some: alone, and while the dashboard counts."""
-    for what in ("alone", "while the dashboard counts"):
-        counting = asyncio.create_task(dashboard.answer(hours)) if what != "alone" else None
-        times: list[float] = []
-        while len(times) < 1_000 if counting is None else not counting.done():
-            began = time.perf_counter()
-            await database.read(partial(find_products, product_ids=["p1", "p2", "p3"]))
-            times.append(1e3 * (time.perf_counter() - began))
-            await asyncio.sleep(0.005)  # as keystrokes come
-        p50, p99 = np.quantile(times, [0.5, 0.99])
-        console.print(f"a read {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms of {len(times)}")
+async def _measure_reads(database: Database, work: "asyncio.Task[Any] | None", what: str, console: Console) -> None:
+    """Milliseconds of one read of products, as every keystroke makes some, until `work` is done."""
+    times: list[float] = []
+    while len(times) < 1_000 if work is None else not work.done():
+        began = time.perf_counter()
+        await database.read(partial(find_products, product_ids=["p1", "p2", "p3"]))
+        times.append(1e3 * (time.perf_counter() - began))
+        await asyncio.sleep(0.005)  # as keystrokes come
+    p50, p99 = np.quantile(times, [0.5, 0.99])
+    console.print(f"a read {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, most {max(times):.1f} ms of {len(times):,}")
 
 
 async def _measure_writing(database: Database, end: datetime, console: Console) -> None:
@@ -234,9 +270,11 @@ def _drop_indexes(connection: Connection) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visits", type=int, default=80_000, help="each brings about 12 events and 6 lists")
+    parser.add_argument("--events", type=int, default=0, help="instead of visits: so many events of 400 days")
     parser.add_argument("--days", type=int, nargs="+", default=[1, 7, 28])
-    parser.add_argument("--repeat", type=int, default=3, help="the median of so many whole answers")
+    parser.add_argument("--repeat", type=int, default=40, help="so many whole answers of each range")
     options = parser.parse_args()
+    run_steadily()  # as the service
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(Path(folder), options, Console()))
     return 0
