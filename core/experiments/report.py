@@ -100,6 +100,8 @@ def _measured(
 
 
 def _compared(control: UnitValues, treatment: UnitValues, metric: Metric, plan: Plan) -> Compared:
+    if any(arm.denominator is not None and not arm.denominator.any() for arm in (control, treatment)):
+        return Compared(None, f"there is nothing yet that {metric.name} is a share of")
     try:
         return Compared(analyse(control, treatment, metric, plan))
     except ExperimentDataError as error:

@@ -105,12 +105,12 @@ function preference({ control, treatment, sessions, for_control: less, for_treat
   return `${counted(sessions, "session")}: ${whole(more)} for ${treatment}, ${whole(less)} for ${control}, the others for neither.`;
 }
 
-/** One line for each treatment and metric that has a comparison, or that was asked about. */
+/** One line for each treatment and metric that was asked about, or of which there is anything to compare. */
 function metricTable(experiment, answer) {
   const control = experiment.arms[0].name;
   const rows = answer.metrics.flatMap((metric) =>
     metric.comparisons
-      .filter((one) => one.reason === null || metric.role !== "secondary")
+      .filter((one) => metric.role !== "secondary" || (one.reason === null && Object.values(metric.values).some(Boolean)))
       .map((one) => ({ metric, one, control: metric.values[control], treated: metric.values[one.treatment] })),
   );
   if (rows.length === 0) return nothing("Nothing was counted yet.");
@@ -159,7 +159,7 @@ function interval(one, scale, matters) {
   if (one.lift !== null) drawn.push(svgElement("circle", { class: "estimate", cx: x(one.lift), cy: middle, r: 4 }));
   return [
     svgElement("svg", { class: "interval-chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, ...drawn),
-    element("span", { class: "soft id" }, text),
+    element("span", { class: "soft id range" }, text),
   ];
 }
 
