@@ -90,7 +90,9 @@ async def searched(
         def of(request_id: str | None) -> str | None:
             return None if request_id is None else f"{request_id}\x1f{arm}"
 
-        return replace(query, offset=0, limit=depth, request_id=of(query.request_id), page_of=of(query.page_of))
+        return replace(
+            query, offset=0, limit=depth, explore=False, request_id=of(query.request_id), page_of=of(query.page_of)
+        )
 
     changes = _arms(placement, assignment)
     served = [state.serving(one) for one in changes]

@@ -29,7 +29,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     if bundle.reranker_problem is not None:
         _log.warning("lists are ranked by the formula", version=bundle.version, reason=bundle.reranker_problem)
     suggest = SuggestService(bundle, settings.suggest.suggestion_diversity)
-    search = SearchService(bundle)
+    search = SearchService(bundle, settings.personalization.exploration_swaps)
 
     cut = bundle.manifest.get("learnt_before")
     catalog = None

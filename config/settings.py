@@ -179,6 +179,12 @@ class PersonalizationSettings(Group):
         le=1,
         description="share of lists that show one product nobody knows yet higher than it has earned: its only chance",
     )
+    exploration_swaps: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of searches in which chance swaps two of the first ten: so `training.replay` can learn",
+    )
     crowd_events: int = Field(
         default=200_000,
         ge=0,

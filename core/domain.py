@@ -283,6 +283,7 @@ class SearchQuery:
     rules: Callable[[str], AppliedRules] | None = None  # what holds now for a normalised text; None: no rules
     request_id: str | None = None  # under which the order of this list is kept for its later pages
     page_of: str | None = None  # request id of the list's first page: its order goes on
+    explore: bool = True  # chance may change the order a little (`core.services.exploration`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +293,8 @@ class SearchHit:
     explain: Mapping[str, float] | None = None
     taste: tuple[float, ...] | None = None  # what it was ranked by for its shopper, for the log
     raw: float | None = None  # the score as it is before it is clipped, where there is `taste`
+    propensity: float | None = None  # probability of its place, where chance had a say; None: it had none
+    natural_rank: int | None = None  # 1-based, before chance had it
 
 
 @dataclass(frozen=True, slots=True)

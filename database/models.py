@@ -194,7 +194,9 @@ list_log = Table(
     Column("session_id", Text, nullable=False),
     Column("user_key", String(64), index=True),
     Column("query", Text, nullable=False),
-    Column("items", JSON, nullable=False),  # [{item, rank, source, score, features?, taste?, credit?, propensity?}]
+    Column(
+        "items", JSON, nullable=False
+    ),  # [{item, rank, source, score, features?, taste?, credit?, propensity?, natural_rank?}]
     Column("arm", Text, nullable=False),
     Column("artifact_version", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

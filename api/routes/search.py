@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from api.cards import card_facts, cards_of_hits
 from api.dependencies import Authorization, RequestId, State
 from api.errors import problem_responses
-from api.experiments import PRODUCTS, assigned, logged, search_changes, shopper_in
+from api.experiments import PRODUCTS, SHOPPER, assigned, logged, search_changes, shopper_in
 from api.interleaving import FoundProducts, interleaving_of, searched
 from api.schemas.search import (
     BrowseRequest,
@@ -40,7 +40,7 @@ from core.domain import (
 from core.errors import OverloadedError
 from core.experiments.assignment import Assignment
 from core.personalization.shopper import Shopper
-from database.repositories.lists import ListLog, ShownItem, items_text
+from database.repositories.lists import EXPERIMENT_ARM, ListLog, ShownItem, items_text
 
 router = APIRouter(tags=["storefront"])
 
@@ -178,11 +178,13 @@ def _log_list(
                     hit.explain or {},
                     hit.taste,
                     credit[rank - 1],
+                    hit.propensity,
+                    hit.natural_rank,
                 )
                 for rank, hit in enumerate(reply.hits, 1)
             ),
             artifact_version=found.version,
-            arm=reply.arm,
+            arm=EXPERIMENT_ARM if found.differs or assignment.changes.names & SHOPPER else reply.arm,
             created_at=now,
             experiments=shaped.experiments,
             exposures=shaped.exposures,

@@ -48,7 +48,8 @@ class BrowseService:
             scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
         order, lifted = ordered(index, scores, kept, query.sort), None
         if taste is not None:
-            order, lifted = explored(order, scores, taste, query.page_of or query.request_id)
+            seed = (query.page_of or query.request_id) if query.explore else None
+            order, lifted = explored(order, scores, taste, seed)
         ranked_at = time.perf_counter()
         reply = SearchReply(
             (),

@@ -9,7 +9,7 @@ Relaxation: where no product has every word, those that have a good part of them
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +34,7 @@ from core.retrieval.products import Matches, ProductIndex
 from core.services.browse import BrowseService
 from core.services.bundle import Bundle
 from core.services.exploration import PLACE as EXPLORED
-from core.services.exploration import explored
+from core.services.exploration import explored, swapped
 from core.services.pages import ShownOrder, ShownOrders
 from core.services.recommend import RecommendService
 from core.services.recommendation import Reason, Recommendation
@@ -78,10 +78,10 @@ class _Read:
 
 
 class SearchService:
-    """Searches one bundle. Thread-safe."""
+    """Searches one bundle. Thread-safe. `swaps`: share of lists in which chance swaps two places."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, swaps: float = 0.0) -> None:
+        self._bundle, self._swaps = bundle, swaps
         self._vectors: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
         self._shown = ShownOrders()
@@ -161,8 +161,11 @@ class SearchService:
         if taste is not None:
             scores = scores.with_taste(taste.at, np.float32(taste.shopper.formula.reach) * taste.taste.final)
         order, lifted = ordered(index, scores, kept, query.sort), None
+        seed = (query.page_of or query.request_id) if query.explore else None
         if taste is not None:
-            order, lifted = explored(order, scores, taste, query.page_of or query.request_id)
+            order, lifted = explored(order, scores, taste, seed)
+        lots = query.sort is SortOrder.RELEVANCE and not rules.pins
+        order, drawn = swapped(order, self._swaps if lots else 0.0, seed)
         if query.sort is SortOrder.RELEVANCE:
             order = pinned(index, order, rules, masks)
         lacking = relaxed(index, read.question.asked, read.spelled.text, matches, kept, _best(scores, kept), dropped)
@@ -190,7 +193,7 @@ class SearchService:
         if query.request_id is not None and len(order) > query.limit:
             self._shown.keep(query.request_id, shown)
         page = shown.page(query)
-        return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, lifted, query.explain))
+        return replace(page, hits=_detailed(page.hits, index, scores, ranked, taste, lifted, drawn, query.explain))
 
     def scores_of(self, text: str, product_ids: Sequence[str]) -> dict[str, float]:
         """Relevance in [0, 1] of products that are in the catalogue as answers to `text`, matches of it or not.
@@ -284,6 +287,7 @@ def _detailed(
     ranked: _Ranked,
     taste: ListTaste | None,
     lifted: int | None,
+    drawn: Mapping[int, tuple[float, int]],
     explain: bool,
 ) -> tuple[SearchHit, ...]:
     """The hits with what they were ranked by for their shopper, for the log, and on demand with why they stand there.
@@ -305,5 +309,7 @@ def _detailed(
                 parts |= {"explored": float(EXPLORED)} if row == lifted else {}
             if taste is not None:
                 hit = replace(hit, taste=taste.features(at), raw=round(float(scores.raw[at]), 6))
+        if row is not None and row in drawn:
+            hit = replace(hit, propensity=drawn[row][0], natural_rank=drawn[row][1])
         detailed.append(replace(hit, explain=parts) if explain else hit)
     return tuple(detailed)

@@ -20,6 +20,7 @@ from database.models import list_log
 from database.repositories.experiments import Exposure, insert_exposures
 from database.repositories.statements import chunks, upsert
 
+EXPERIMENT_ARM = "experiment"  # `arm` of lists that an experiment ranked by another formula: rerankers leave them out
 _COLUMNS = tuple(column.name for column in list_log.columns)
 
 
@@ -34,7 +35,8 @@ class ShownItem:
     features: Mapping[str, float] = field(default_factory=dict)
     taste: tuple[float, ...] | None = None  # the layout and values of core.personalization.features
     credit: float | None = None  # of an interleaved list: what a choice of it says for the treatment
-    propensity: float | None = None  # probability of this place, where chance had a say
+    propensity: float | None = None  # probability of this place, where chance had a say …
+    natural_rank: int | None = None  # … and the rank before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def _plain(item: ShownItem) -> dict[str, object]:
     if item.credit is not None:
         plain["credit"] = item.credit
     if item.propensity is not None:
-        plain["propensity"] = item.propensity
+        plain |= {"propensity": round(item.propensity, 6), "natural_rank": item.natural_rank}
     return plain | {"features": dict(item.features)} if item.features else plain
 
 

@@ -29,6 +29,7 @@ from core.personalization.features import FEATURES
 from core.personalization.product_taste import product_components
 from core.personalization.reranker import Reranker
 from core.personalization.score import Formula
+from database.repositories.lists import EXPERIMENT_ARM
 from training.reranking.lists import (
     FloatArray,
     TasteTable,
@@ -42,7 +43,7 @@ Final = Callable[[FloatArray], FloatArray]
 
 LEAST_LISTS = 500  # where something was clicked; from fewer a reranker learns noise
 LEAST_SHOPPERS, LEAST_HELD_OUT = 50, 12  # with a click
-LEARNED_ARM = "learned"  # `list_log.arm` of lists that a reranker ordered; all others are the formula's
+LEARNED_ARM = "learned"  # `list_log.arm` of lists that a reranker ordered; most others are the formula's
 HELD_OUT = 0.2  # of the shoppers
 _SIZES = ((5_000, 7, 50), (50_000, 15, 100))  # below so many clicks: leaves, trees
 _LARGEST = (31, 100)
@@ -112,7 +113,8 @@ def learn(
     update(0.3, "trees")
     reranker = fit(learning.followed(), seen, seed)
     update(0.9, "held-out shoppers")
-    arms = {arm: previous if arm == LEARNED_ARM else fixed for arm in set(held_out.arm)}
+    known = {LEARNED_ARM: previous, EXPERIMENT_ARM: None}
+    arms = {arm: known.get(arm, fixed) for arm in set(held_out.arm)}
     figures = measured(held_out.followed(), seen, reranker.final, arms, formula.reach)
     trees = {"trees": float(reranker.booster.num_trees()), "looked at, rank 10": float(seen[9])}
     return Learnt(reranker, seen, {**figures, **trees, "lists with a click": float(len(followed))})
