@@ -41,6 +41,8 @@ class TasteList:
     scores: FloatArray  # (R,) in [0, 1], taste included
     liked: FloatArray  # (R,) weight of the strongest that followed (`ACTION_WEIGHTS`): 0 … 10
     features: FloatArray  # (R, F), as they were then
+    propensity: FloatArray | None = None  # (R,) of its place; None: chance had no say
+    natural: npt.NDArray[np.int32] | None = None  # (R,) rank before chance had it
 
 
 class TasteLog:
@@ -85,7 +87,15 @@ class TasteLog:
                 np.array([item["score"] for item in kept], np.float32),
                 np.array([liking(done.get(item["item"], ())) for item in kept], np.float32),
                 np.array([item["taste"][1:] for item in kept], np.float32),
+                *_drawn(kept),
             )
+
+
+def _drawn(items: list[dict[str, Any]]) -> tuple[FloatArray | None, npt.NDArray[np.int32] | None]:
+    if not any("propensity" in item for item in items):
+        return None, None
+    propensity = np.array([item.get("propensity", 1.0) for item in items], np.float32)
+    return propensity, np.array([item.get("natural_rank", item["rank"]) for item in items], np.int32)
 
 
 def liking(actions: Collection[Action]) -> float:
