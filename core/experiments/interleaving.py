@@ -11,8 +11,11 @@ each:
 
 e being the probability that a place is looked at, 0 beyond `limit`. Where P(click) = e(place) · appeal, the expected
 credit of a list is the difference in clicks between showing b and showing a, as far as products are concerned that
-either coin shows. To credit balanced lists by counterfactual weights is the idea of Bi et al., "Debiased balanced
-interleaving at Amazon Search", CIKM 2022; these weights are derived here and need not be theirs.
+either coin shows. With another e than the shoppers' two rankers of equal worth may seem to differ; it can be read off a
+log (`core.experiments.position_bias`). Team draft needs none.
+
+To credit balanced lists by counterfactual weights is the idea of Bi et al., "Debiased balanced interleaving at Amazon
+Search", CIKM 2022; these weights are derived here and need not be theirs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python -m tests.benchmarks.experiment_statistics [--experiments 2000] [--users 10000] [--out DIR]
 
 *False alarms*: experiments in which both arms are the same, looked at after every 100 users. The always-valid p-value
-beside the fixed test's, which is called at every look. *Coverage*: arms that differ; the share of experiments whose
+beside the fixed test's, which is called at every look; then the whole path of a report, capped and with CUPED, in half
+as many experiments. *Coverage*: arms that differ; the share of experiments whose
 confidence sequence holds the truth at all looks. *Power*: the fixed test's at the planned size beside theory, and the
 always-valid test's with a look after every 1 % of it. *CUPED*: the variance that it takes out, beside ρ².
 Bounds are of one-sided 99 % (Clopper–Pearson). `--out`: a folder for a picture of the false alarms.
@@ -19,6 +20,7 @@ from rich.table import Table
 from scipy.stats import beta
 
 from config.progress import Steps, Update
+from core.experiments.analysis import Kind, Metric, Plan, UnitValues, analyse
 from core.experiments.cuped import cuped
 from core.experiments.power import power_of_means, power_of_proportions, units_for_means, units_for_proportions
 from tests.core.experiments.peeking import Draw, FloatArray, Looks, clicks, look, revenue
@@ -101,6 +103,35 @@ def false_alarms(steps: Steps, experiments: int, users: int, seed: int) -> dict[
     return curves
 
 
+def whole_path(steps: Steps, experiments: int, users: int, seed: int) -> None:
+    """As a report computes it, where cap and θ move with the data: a look after every twentieth of the users."""
+    table = Table("both arms alike, capped and with CUPED", "always-valid", "≤ (99 %)", "variance taken out")
+    plan, metric = Plan(required_per_arm=users // 2, mde=0.1), Metric("revenue", Kind.MEAN)
+    often = same("revenue, 30 % buy, σ 0.5", revenue(0.3, 0.5), 0.5)
+    for number, scenario in enumerate((often, *ALIKE[2:4])):
+        generator, alarms, reduction = np.random.default_rng(seed + 60 + number), 0, 0.0
+        with steps.step(f"{scenario.name}, capped and with CUPED") as update:
+            for experiment in range(experiments):
+                wealth = generator.gamma(1, 1, users)  # who spends much spends much before and during
+                weeks = wealth * scenario.control(generator, (6, users))
+                before, during = weeks[1:].sum(0), weeks[0]
+                before[generator.random(users) < 0.3] = np.nan
+                treated = generator.random(users) < 0.5
+                called = False
+                for seen in np.linspace(0, users, 21).astype(int)[1:].tolist():
+                    arms = [
+                        UnitValues(during[:seen][arm[:seen]], None, before[:seen][arm[:seen]])
+                        for arm in (~treated, treated)
+                    ]
+                    done = analyse(arms[0], arms[1], metric, plan)
+                    called |= done.always_valid.p_value < ALPHA
+                alarms, reduction = alarms + called, reduction + done.variance_reduction / experiments
+                update((experiment + 1) / experiments, "")
+        high = bound(alarms, experiments, upper=True)
+        table.add_row(scenario.name, f"{alarms / experiments:.2%}", f"{high:.2%}", f"{reduction:.1%}")
+    steps.console.print(table)
+
+
 def coverage(steps: Steps, experiments: int, users: int, seed: int) -> None:
     table = Table("arms differ", "covered at all looks", "≥ (99 %)", "found by the last look")
     for number, scenario in enumerate(DIFFERENT):
@@ -156,7 +187,7 @@ def power(steps: Steps, experiments: int, seed: int) -> None:
 def variance_reduction(steps: Steps, seed: int) -> None:
     table = Table("CUPED, ρ", "variance left, of the difference", "1 − ρ²", "off by")
     generator = np.random.default_rng(seed)
-    experiments, units = 2_000, 1_000
+    experiments, units = 10_000, 1_000
     for rho in (0.3, 0.5, 0.7, 0.9):
         plain, adjusted = [], []
         for _ in range(experiments):
@@ -195,6 +226,7 @@ def main() -> None:
     options = parser.parse_args()
     steps = Steps()
     curves = false_alarms(steps, options.experiments, options.users, options.seed)
+    whole_path(steps, options.experiments // 2, options.users, options.seed)
     coverage(steps, options.experiments, options.users, options.seed)
     power(steps, options.experiments, options.seed)
     variance_reduction(steps, options.seed)
