@@ -39,13 +39,16 @@ def hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def fold(log: LogStretch, start: datetime, end: datetime) -> dict[datetime, Tally]:
-    """By the hour; what lies outside `[start, end)` is there to tell what belongs together."""
-    return _Fold(log, start, end).tallies
+def fold(log: LogStretch, start: datetime, end: datetime, *, measures: bool = True) -> dict[datetime, Tally]:
+    """By the hour; what lies outside `[start, end)` is there to tell what belongs together.
+
+    Without `measures` those of dimensions, and who belongs to them, stay empty.
+    """
+    return _Fold(log, start, end, measures).tallies
 
 
 class _Fold:
-    def __init__(self, log: LogStretch, start: datetime, end: datetime) -> None:
+    def __init__(self, log: LogStretch, start: datetime, end: datetime, measures: bool) -> None:
         self.tallies: dict[datetime, Tally] = defaultdict(Tally)
         self._log, self._start, self._end = log, start, end
         self._values: dict[tuple[str, datetime], tuple[str, ...]] = {}
@@ -54,7 +57,8 @@ class _Fold:
             self._of_sessions[did.session_id].append(did)
         for some in self._of_sessions.values():
             some.sort(key=lambda did: did.at)
-        self._bots = self._find_bots()
+        self._measures = measures
+        self._bots = self._find_bots() if measures else set()
         self._count_lists()
         self._count_typing()
         for session_id, some in self._of_sessions.items():
@@ -112,12 +116,15 @@ class _Fold:
         for session_id, at, kind, query in self._log.lists:
             if not self._holds(at):
                 continue
-            tally, values = self.tallies[hour_of(at)], self._of(session_id, at)
+            tally = self.tallies[hour_of(at)]
             tally.totals[TOTAL[kind]] += 1
             if kind == "suggest" and query:
                 tally.totals[TOTAL["keystrokes"]] += 1
                 tally.note("keystrokes", at)
             tally.visits[visit_hash(session_id)] |= 0
+            if not self._measures:
+                continue
+            values = self._of(session_id, at)
             is_bot = (session_id, hour_of(at)) in self._bots
             if is_bot:
                 _add(tally, values, "bot_lists")
@@ -129,7 +136,7 @@ class _Fold:
             tally.note("empty", search.at)
             if not _looks_personal(search.query):
                 tally.empty[_normalize(search.query) or search.query] += 1
-            if (search.session_id, hour_of(search.at)) not in self._bots:
+            if self._measures and (search.session_id, hour_of(search.at)) not in self._bots:
                 arms = self._log.arms_of_lists.get((search.session_id, search.at), ())
                 _add(tally, (*self._of(search.session_id, search.at), *arms), "empty")
 
@@ -160,7 +167,7 @@ class _Fold:
                 if counts is not None and self._holds(at):
                     tally = self.tallies[hour_of(at)]
                     tally.totals[TOTAL[counts]] += 1
-                    if (session_id, hour_of(at)) not in self._bots:
+                    if self._measures and (session_id, hour_of(at)) not in self._bots:
                         _add(tally, (*self._of(session_id, at), *arms), counts)
                 last, last_at = what, seconds
 
@@ -178,7 +185,7 @@ class _Fold:
             if not self._holds(did.at):
                 continue
             action, hour = did.action, hour_of(did.at)
-            tally, values = self.tallies[hour], self._of(session_id, did.at)
+            tally = self.tallies[hour]
             clicked = suggested = False
             if action == _SEARCH:
                 at = int(did.at.timestamp())
@@ -188,6 +195,9 @@ class _Fold:
             _count_totals(tally, did, clicked)
             if key is not None:
                 tally.visits[key] |= STEPS.get(action, 0)
+            if not self._measures:
+                continue
+            values = self._of(session_id, did.at)
             if (session_id, hour) in self._bots:
                 _add(tally, values, "bot_events")
                 self._is_member(tally, session_id, values, BOT)

@@ -73,9 +73,10 @@ class Freshness:
 
 
 class SpanCounts:
-    """Counts spans of one consistent state of the database."""
+    """Counts spans of one consistent state of the database; `measures`: those of dimensions, too."""
 
-    def __init__(self, connection: Connection, fresh: Freshness) -> None:
+    def __init__(self, connection: Connection, fresh: Freshness, *, measures: bool = False) -> None:
+        self._measures = measures
         self._connection, self._fresh = connection, fresh
         self._numbers: dict[str, int] = {}
         self._new: dict[int, str] = {}
@@ -116,7 +117,7 @@ class SpanCounts:
         return sorted(pieces, key=lambda piece: piece.start)
 
     def _from_log(self, start: datetime, end: datetime) -> list[Piece]:
-        tallies = fold_span(self._connection, start, end)
+        tallies = fold_span(self._connection, start, end, measures=self._measures)
         return [Piece(hour, False, cells_of(tally, self._known(tally))) for hour, tally in sorted(tallies.items())]
 
     def _known(self, tally: Tally) -> dict[str, int]:
