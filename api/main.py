@@ -19,6 +19,7 @@ from api.routes import (
     health,
     jobs,
     metrics,
+    outcomes,
     page,
     products,
     recommendations,
@@ -48,7 +49,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard)
+    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard, outcomes)
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.

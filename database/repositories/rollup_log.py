@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, case, column, exists, func, or_, select, values
+from sqlalchemy import ColumnElement, Connection, String, and_, column, exists, func, or_, select, values
 
 from core.analytics.definitions import CLICK_WINDOW_SECONDS, PURCHASE_WINDOW_SECONDS
 from core.analytics.fold import fold, hour_of
@@ -86,10 +86,9 @@ def read_log(connection: Connection, start: datetime, end: datetime) -> LogStret
 
 def _read_events(connection: Connection, start: datetime, end: datetime, within: Sequence[str]) -> list[Did]:
     e = events.c
-    known = e.action.in_([Action.CLICK.value, Action.PURCHASE.value])
     columns = (
         e.session_id, e.occurred_at, e.action, e.item_id, e.query, e.normalized, e.item_rank, e.request_id,
-        e.additional_data, case((known, e.facts["category"].as_string())).label("category"), e.user_key,
+        e.additional_data, e.facts["category"].as_string(), e.user_key,
     )  # fmt: skip
     found = []
     for actions, first, last in (
