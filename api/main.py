@@ -22,6 +22,7 @@ from api.routes import (
     jobs,
     metrics,
     models,
+    outcomes,
     page,
     products,
     recommendations,
@@ -63,6 +64,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         experiment_results,
         models,
         dashboard,
+        outcomes,
     )
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)

@@ -142,10 +142,11 @@ def day_of(hours: Mapping[int, Cells]) -> Cells:
     series = np.zeros((24, SERIES))
     for number, hour in hours.items():
         series[number] = hour.totals[:SERIES]
-    return replace(_with_sessions_counted(add_up(list(hours.values()))), series=series)
+    return replace(with_sessions_counted(add_up(list(hours.values()))), series=series)
 
 
-def _with_sessions_counted(cells: Cells) -> Cells:
+def with_sessions_counted(cells: Cells) -> Cells:
+    """The same with the sessions of each value as measures instead of sets."""
     ids = np.unique(np.concatenate([cells.measure_ids, cells.member_ids]))
     measures = np.zeros((len(ids), len(MEASURES)))
     measures[np.searchsorted(ids, cells.measure_ids)] = cells.measures

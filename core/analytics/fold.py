@@ -39,13 +39,16 @@ def hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def fold(log: LogStretch, start: datetime, end: datetime) -> dict[datetime, Tally]:
-    """By the hour; what lies outside `[start, end)` is there to tell what belongs together."""
-    return _Fold(log, start, end).tallies
+def fold(log: LogStretch, start: datetime, end: datetime, *, measures: bool = True) -> dict[datetime, Tally]:
+    """By the hour; what lies outside `[start, end)` is there to tell what belongs together.
+
+    Without `measures` those of dimensions, and who belongs to them, stay empty.
+    """
+    return _Fold(log, start, end, measures).tallies
 
 
 class _Fold:
-    def __init__(self, log: LogStretch, start: datetime, end: datetime) -> None:
+    def __init__(self, log: LogStretch, start: datetime, end: datetime, measures: bool) -> None:
         self.tallies: dict[datetime, Tally] = defaultdict(Tally)
         self._log, self._start, self._end = log, start, end
         self._values: dict[tuple[str, datetime], tuple[str, ...]] = {}
@@ -54,7 +57,8 @@ class _Fold:
             self._of_sessions[did.session_id].append(did)
         for some in self._of_sessions.values():
             some.sort(key=lambda did: did.at)
-        self._bots = self._find_bots()
+        self._measures = measures
+        self._bots = self._find_bots() if measures else set()
         self._count_lists()
         self._count_typing()
         for session_id, some in self._of_sessions.items():
@@ -91,17 +95,6 @@ class _Fold:
             )
         return known
 
-    def _shown(self, did: Did) -> tuple[str, ...]:
-        """What the list that an event names says of it: the arms, and the category of a search."""
-        shown = self._log.shown.get(did.request_id) if did.request_id else None
-        if (
-            shown is None
-            or not -CLICK_WINDOW_SECONDS / 30 <= (did.at - shown.at).total_seconds() <= CLICK_WINDOW_SECONDS
-        ):
-            return ()
-        of_search = (f"category:{shown.category}",) if did.action == _SEARCH and shown.category is not None else ()
-        return *shown.arms, *of_search
-
     def _is_member(self, tally: Tally, session_id: str | None, values: Iterable[str], bits: int = 0) -> None:
         if session_id is not None:
             key = visit_hash(session_id)
@@ -112,12 +105,15 @@ class _Fold:
         for session_id, at, kind, query in self._log.lists:
             if not self._holds(at):
                 continue
-            tally, values = self.tallies[hour_of(at)], self._of(session_id, at)
+            tally = self.tallies[hour_of(at)]
             tally.totals[TOTAL[kind]] += 1
             if kind == "suggest" and query:
                 tally.totals[TOTAL["keystrokes"]] += 1
                 tally.note("keystrokes", at)
             tally.visits[visit_hash(session_id)] |= 0
+            if not self._measures:
+                continue
+            values = self._of(session_id, at)
             is_bot = (session_id, hour_of(at)) in self._bots
             if is_bot:
                 _add(tally, values, "bot_lists")
@@ -129,7 +125,7 @@ class _Fold:
             tally.note("empty", search.at)
             if not _looks_personal(search.query):
                 tally.empty[_normalize(search.query) or search.query] += 1
-            if (search.session_id, hour_of(search.at)) not in self._bots:
+            if self._measures and (search.session_id, hour_of(search.at)) not in self._bots:
                 arms = self._log.arms_of_lists.get((search.session_id, search.at), ())
                 _add(tally, (*self._of(search.session_id, search.at), *arms), "empty")
 
@@ -153,14 +149,16 @@ class _Fold:
             for at, what in box:
                 seconds = int(at.timestamp())
                 counts = None
+                if what == _TYPED:
+                    arms = self._log.arms_of_lists.get((session_id, at), ())
                 if what == _TYPED and not (last == _TYPED and seconds - last_at <= SEQUENCE_GAP_SECONDS):
-                    counts, arms = "sequences", self._log.arms_of_lists.get((session_id, at), ())
+                    counts = "sequences"
                 elif what == _CHOSEN and last == _TYPED and seconds - last_at <= CLICK_WINDOW_SECONDS:
                     counts = "chosen"
                 if counts is not None and self._holds(at):
                     tally = self.tallies[hour_of(at)]
                     tally.totals[TOTAL[counts]] += 1
-                    if (session_id, hour_of(at)) not in self._bots:
+                    if self._measures and (session_id, hour_of(at)) not in self._bots:
                         _add(tally, (*self._of(session_id, at), *arms), counts)
                 last, last_at = what, seconds
 
@@ -178,7 +176,7 @@ class _Fold:
             if not self._holds(did.at):
                 continue
             action, hour = did.action, hour_of(did.at)
-            tally, values = self.tallies[hour], self._of(session_id, did.at)
+            tally = self.tallies[hour]
             clicked = suggested = False
             if action == _SEARCH:
                 at = int(did.at.timestamp())
@@ -188,6 +186,9 @@ class _Fold:
             _count_totals(tally, did, clicked)
             if key is not None:
                 tally.visits[key] |= STEPS.get(action, 0)
+            if not self._measures:
+                continue
+            values = self._of(session_id, did.at)
             if (session_id, hour) in self._bots:
                 _add(tally, values, "bot_events")
                 self._is_member(tally, session_id, values, BOT)
@@ -197,41 +198,48 @@ class _Fold:
             if session_id is not None and before_it and (did.at - before_it).total_seconds() < DUPLICATE_SECONDS:
                 _add(tally, values, "duplicates")
                 continue
+            values = (*values, *self._of_event(did))
             _add(tally, values, "score", _WEIGHTS.get(action, 0.0))
-            if action in (_SEARCH, _CLICK, _CHOICE, _PURCHASE):
-                self._count_outcome(tally, did, values, clicked, suggested)
-            else:
-                self._is_member(tally, session_id, values)
+            bits = _count_outcome(tally, did, values, clicked, suggested)
+            if action == _PURCHASE:
+                _add(tally, values, "revenue", _revenue(did, self._log.prices))
+            self._is_member(tally, session_id, values, bits)
 
-    def _count_outcome(self, tally: Tally, did: Did, values: tuple[str, ...], clicked: bool, suggested: bool) -> None:
-        bits = 0
+    def _of_event(self, did: Did) -> tuple[str, ...]:
+        """The arms that it counts for, and the category of its product, or of the first product of a search."""
+        category = () if did.category is None else (f"category:{did.category}",)
         if did.action == _PURCHASE:
             at = (did.session_id or "", did.item_id or "", did.at)
-            values = (*values, *self._log.arms_of_purchases.get(at, ()))
-            bits = BOUGHT
-        else:
-            values = (*values, *self._shown(did))
-        if did.category is not None:
-            values = (*values, f"category:{did.category}")
-        if did.action == _SEARCH:
-            for name, counts in (("searches", True), ("followed", did.request_id), ("clicked", clicked)):
-                if counts:
-                    _add(tally, values, name)
-            if suggested:
-                _add(tally, values, "suggested")
-        elif did.action == _CLICK:
-            _add(tally, values, "clicks")
-        elif did.action == _PURCHASE:
-            _add(tally, values, "purchases")
-            _add(tally, values, "revenue", _revenue(did, self._log.prices))
-        else:
-            bits = USED_SUGGESTIONS
-            if did.item_rank is not None:
-                _add(tally, values, "ranked")
-                _add(tally, values, "reciprocal", 1 / did.item_rank)
-            for name, amount in _saved(did).items():
-                _add(tally, values, name, amount)
-        self._is_member(tally, did.session_id, values, bits)
+            return *self._log.arms_of_purchases.get(at, ()), *category
+        shown = self._log.shown.get(did.request_id) if did.request_id else None
+        if shown is None or not -_CLOCKS_DIFFER <= (did.at - shown.at).total_seconds() <= CLICK_WINDOW_SECONDS:
+            return category
+        if did.action == _SEARCH and shown.category is not None:
+            category = (f"category:{shown.category}",)
+        return *shown.arms, *category
+
+
+def _count_outcome(tally: Tally, did: Did, values: tuple[str, ...], clicked: bool, suggested: bool) -> int:
+    """Returns what it makes of the session, in bits."""
+    if did.action == _SEARCH:
+        for name, counts in (("searches", True), ("followed", did.request_id), ("clicked", clicked)):
+            if counts:
+                _add(tally, values, name)
+        if suggested:
+            _add(tally, values, "suggested")
+    elif did.action == _CLICK:
+        _add(tally, values, "clicks")
+    elif did.action == _PURCHASE:
+        _add(tally, values, "purchases")
+        return BOUGHT
+    elif did.action == _CHOICE:
+        if did.item_rank is not None:
+            _add(tally, values, "ranked")
+            _add(tally, values, "reciprocal", 1 / did.item_rank)
+        for name, amount in _saved(did).items():
+            _add(tally, values, name, amount)
+        return USED_SUGGESTIONS
+    return 0
 
 
 def _count_totals(tally: Tally, did: Did, clicked: bool) -> None:

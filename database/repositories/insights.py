@@ -248,7 +248,8 @@ def count_clicked() -> ColumnElement[int]:
     click = events.alias("clicks")
     clicked = exists().where(
         click.c.session_id == events.c.session_id,
-        click.c.action == Action.CLICK.value,
+        func.coalesce(click.c.action, "")
+        == Action.CLICK.value,  # not by the index of actions: a session has few events
         click.c.request_id == events.c.request_id,
         (_seconds(click.c.occurred_at) - _seconds(events.c.occurred_at)).between(0, CLICK_WINDOW_SECONDS),
         is_traffic(click),

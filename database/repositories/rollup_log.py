@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, select
+from sqlalchemy import ColumnElement, Connection, String, and_, column, exists, func, or_, select, values
 
 from core.analytics.definitions import CLICK_WINDOW_SECONDS, PURCHASE_WINDOW_SECONDS
 from core.analytics.fold import fold, hour_of
@@ -20,52 +20,79 @@ from database.repositories.statements import chunks
 
 _KINDS = ("suggest", "search", "browse", "recommend")
 _ACTIONS = [action.value for action in Action]  # named, so that the index is used
+_COUNTED = [
+    one.value for one in (Action.SEARCH, Action.CLICK, Action.SUGGESTION_CLICK, Action.ADD_TO_CART, Action.PURCHASE)
+]
 _AROUND = [Action.SEARCH.value, Action.CLICK.value, Action.SUGGESTION_CLICK.value]
 _WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
 _DAY = timedelta(seconds=PURCHASE_WINDOW_SECONDS)
 
 
-def fold_span(connection: Connection, start: datetime, end: datetime) -> dict[datetime, Tally]:
-    """The tally of each hour in `[start, end)` that has anything, or of the part of it that lies there."""
-    return fold(read_log(connection, start, end), start, end) if start < end else {}
+def fold_span(
+    connection: Connection, start: datetime, end: datetime, *, measures: bool = True
+) -> dict[datetime, Tally]:
+    """The tally of each hour in `[start, end)` that has anything, or of the part of it that lies there.
+
+    Without `measures` those of dimensions stay empty, which takes a third of the time.
+    """
+    if start >= end:
+        return {}
+    log = read_log(connection, start, end) if measures else read_totals(connection, start, end)
+    return fold(log, start, end, measures=measures)
 
 
-def read_log(connection: Connection, start: datetime, end: datetime) -> LogStretch:
+def read_totals(connection: Connection, start: datetime, end: datetime) -> LogStretch:
+    """What no dimension needs is left out. What changes no total (views, …) comes once for each session."""
+    others = [action for action in _ACTIONS if action not in _COUNTED]
+    when = and_(events.c.occurred_at >= start, events.c.occurred_at < end, events.c.action.in_(others), IS_TRAFFIC)
+    quiet = connection.execute(
+        select(events.c.session_id, func.min(events.c.occurred_at)).where(when).group_by("session_id")
+    )
+    did = _read_events(connection, start, end, _COUNTED)
+    did += [Did(session_id, at, "view", *[None] * 10) for session_id, at in quiet if session_id is not None]
+    lists, empty = _read_lists(connection, start, end)
+    return LogStretch(lists, empty, did, {}, {}, {}, {}, {})
+
+
+def _read_lists(connection: Connection, start: datetime, end: datetime) -> tuple[list[ShownList], list[EmptyList]]:
     log = list_log.c
-    made = and_(log.created_at >= start, log.created_at < end)
     around = and_(log.created_at >= start - _WINDOW, log.created_at < end)
     lists = connection.execute(
         select(log.session_id, log.created_at, log.kind, log.query).where(log.kind.in_(_KINDS), around)
     )
+    made = and_(log.created_at >= start, log.created_at < end)
     empty = connection.execute(
         select(log.session_id, log.created_at, log.query).where(log.kind == "search", made, lists_empty)
     )
-    did = _read_events(connection, start, end)
+    return [ShownList(*row) for row in lists], [EmptyList(*row) for row in empty]
+
+
+def read_log(connection: Connection, start: datetime, end: datetime) -> LogStretch:
+    lists, empty = _read_lists(connection, start, end)
+    did = _read_events(connection, start, end, _ACTIONS)
     arms, of_lists = _read_arms(connection, start, end)
-    lists_read = [ShownList(*row) for row in lists]
     bought = [one for one in did if one.action == Action.PURCHASE.value and start <= one.at < end]
     return LogStretch(
-        lists=lists_read,
-        empty=[EmptyList(*row) for row in empty],
+        lists=lists,
+        empty=empty,
         events=did,
         shown=_read_searches(connection, start, end, arms),
-        visitors=_read_visitors(connection, lists_read, did, start, end),
+        visitors=_read_visitors(connection, lists, did, start, end),
         arms_of_lists=of_lists,
         arms_of_purchases=_read_arms_of_purchases(connection, bought, start, end),
         prices=_read_prices(connection, {one.item_id for one in bought if one.item_id is not None}),
     )
 
 
-def _read_events(connection: Connection, start: datetime, end: datetime) -> list[Did]:
+def _read_events(connection: Connection, start: datetime, end: datetime, within: Sequence[str]) -> list[Did]:
     e = events.c
-    known = e.action.in_([Action.CLICK.value, Action.PURCHASE.value])
     columns = (
         e.session_id, e.occurred_at, e.action, e.item_id, e.query, e.normalized, e.item_rank, e.request_id,
-        e.additional_data, case((known, e.facts["category"].as_string())).label("category"), e.user_key,
+        e.additional_data, e.facts["category"].as_string(), e.user_key,
     )  # fmt: skip
     found = []
     for actions, first, last in (
-        (_ACTIONS, start, end),
+        (within, start, end),
         (_AROUND, start - _WINDOW, start),
         ([Action.CLICK.value], end, end + _WINDOW + timedelta(seconds=1)),
     ):
@@ -158,8 +185,11 @@ def _read_visitors(
 def _seen_before(connection: Connection, users: Iterable[str], day: datetime) -> set[str]:
     found: set[str] = set()
     for some in chunks(sorted(users)):
-        for key, at in ((events.c.user_key, events.c.occurred_at), (sessions.c.user_key, sessions.c.started_at)):
-            found.update(connection.execute(select(key).where(key.in_(some), at < day).distinct()).scalars())
+        whom = values(column("user_key", String), name="whom").data([(one,) for one in some]).cte()
+        # One step into an index each, however long somebody's history is.
+        acted = exists().where(events.c.user_key == whom.c.user_key, events.c.occurred_at < day)
+        began = exists().where(sessions.c.user_key == whom.c.user_key, sessions.c.started_at < day)
+        found.update(connection.execute(select(whom.c.user_key).where(or_(acted, began))).scalars())
     return found
 
 

@@ -55,8 +55,8 @@ class Freshness:
     waiting: int
 
     @classmethod
-    def of(cls, connection: Connection, span: Span, now: datetime) -> "Freshness | None":
-        """Of the log as it is. None: nothing has been counted yet, or so much is missing that it must be told apart."""
+    def of(cls, connection: Connection, span: Span, now: datetime, *, partly: bool = False) -> "Freshness | None":
+        """Of the log as it is. None: nothing has been counted yet, or too much is missing; `partly`: that may be."""
         state = find_state(connection)
         if state.looked_at is None or state.open_from is None:
             return None
@@ -68,14 +68,15 @@ class Freshness:
             return cls(state.open_from, frozenset(stale), 0)
         missing = due - find_hours(connection, due).keys()
         if len(missing) > COUNTED_ON_THE_SPOT:
-            return None
+            return cls(state.open_from, frozenset(), len(stale)) if partly else None
         return cls(state.open_from, frozenset(missing), len(stale) - len(missing))
 
 
 class SpanCounts:
-    """Counts spans of one consistent state of the database."""
+    """Counts spans of one consistent state of the database; `measures`: those of dimensions, too."""
 
-    def __init__(self, connection: Connection, fresh: Freshness) -> None:
+    def __init__(self, connection: Connection, fresh: Freshness, *, measures: bool = False) -> None:
+        self._measures = measures
         self._connection, self._fresh = connection, fresh
         self._numbers: dict[str, int] = {}
         self._new: dict[int, str] = {}
@@ -88,6 +89,11 @@ class SpanCounts:
             return self._from_log(span.start, span.end)
         stored = self._stored(first, closed)
         return [*self._from_log(span.start, first), *stored, *self._from_log(closed, span.end)]
+
+    def hours(self, span: Span) -> list[Piece]:
+        """As `pieces`, of whole hours, none of them as a part of a day."""
+        closed = max(span.start, min(span.end, self._fresh.open_from))
+        return [*self._hours(span.start, closed), *self._from_log(closed, span.end)]
 
     def _stored(self, start: datetime, end: datetime) -> list[Piece]:
         first, last = _next(start, DAY), day_start(end)
@@ -116,7 +122,7 @@ class SpanCounts:
         return sorted(pieces, key=lambda piece: piece.start)
 
     def _from_log(self, start: datetime, end: datetime) -> list[Piece]:
-        tallies = fold_span(self._connection, start, end)
+        tallies = fold_span(self._connection, start, end, measures=self._measures)
         return [Piece(hour, False, cells_of(tally, self._known(tally))) for hour, tally in sorted(tallies.items())]
 
     def _known(self, tally: Tally) -> dict[str, int]:

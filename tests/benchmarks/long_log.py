@@ -98,7 +98,8 @@ def _copy(connection: sqlite3.Connection, copy: int) -> None:
         "INSERT INTO events (event_id, action, occurred_at, received_at, session_id, user_key, item_id, query, "
         "normalized, item_rank, request_id, additional_data, digest, facts) "
         f"SELECT '{copy}-' || id, action, {at}, {at}, '{copy}-' || session, "
-        f"CASE WHEN user THEN 'u' || session % 5000 END, item, {own.format('query')}, {own.format('normalized')}, rank, "
+        f"CASE WHEN user THEN 'u' || session % 5000 END, item, {own.format('query')}, {own.format('normalized')}, "
+        "rank, "
         f"'{copy}-' || request, more, '0', facts FROM e ORDER BY at"
     )
     connection.execute(
