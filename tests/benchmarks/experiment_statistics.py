@@ -20,9 +20,10 @@ from rich.table import Table
 from scipy.stats import beta
 
 from config.progress import Steps, Update
-from core.experiments.analysis import Kind, Metric, Plan, UnitValues, analyse
+from core.experiments.analysis import Metric, Plan, UnitValues, analyse
 from core.experiments.cuped import cuped
 from core.experiments.power import power_of_means, power_of_proportions, units_for_means, units_for_proportions
+from core.experiments.unit_metrics import Kind
 from tests.core.experiments.peeking import Draw, FloatArray, Looks, clicks, look, revenue
 
 ALPHA, EVERY, TOGETHER = 0.05, 100, 100
