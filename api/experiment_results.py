@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -35,6 +36,9 @@ from database.repositories.experiment_outcomes import (
     find_exposed,
 )
 
+_LONG_SECONDS = 1.0
+_KEPT_TIMES = 20  # as long as it took: looking at many experiments then leaves the database to others
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -48,11 +52,12 @@ class Outcomes:
 
 
 class ExperimentResultsReader:
-    """Counts for one caller at a time, as the dashboard does."""
+    """Counts for one caller at a time, as the dashboard does. What took long is answered again for a while."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._clock = database, clock
         self._one_at_a_time = asyncio.Lock()
+        self._kept: dict[str, tuple[int, float, ExperimentResults]] = {}  # by name: version, until when, the answer
 
     async def read(self, experiment: Experiment, changed_at: datetime) -> ExperimentResults:
         """As of now, or of the end. `changed_at`: of the definition's newest version, which may be the stop.
@@ -61,8 +66,16 @@ class ExperimentResultsReader:
         """
         until = min(filter(None, [datetime.now(UTC), experiment.ends_at, changed_at if experiment.stopped else None]))
         async with self._one_at_a_time:
+            version, kept_until, kept = self._kept.get(experiment.name, (0, 0.0, None))
+            begun = self._clock()
+            if kept is not None and version == experiment.version and begun < kept_until:
+                return kept
             outcomes = await self._database.count(partial(read_outcomes, experiment=experiment, until=until))
-            return await asyncio.to_thread(_answer, experiment, outcomes)
+            answer = await asyncio.to_thread(_answer, experiment, outcomes)
+            took = self._clock() - begun
+            if took > _LONG_SECONDS:
+                self._kept[experiment.name] = experiment.version, begun + _KEPT_TIMES * took, answer
+            return answer
 
     async def report(self, experiment: Experiment, until: datetime) -> Report:
         """The same figures as they are computed, for the guard of promotions."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.experiment_results import ExperimentResultsReader
 from api.experiments import Experiments
 from core.experiments.assignment import draw
 from tests.api.calls import in_service, post, rows, start_session, state_of
@@ -279,3 +280,29 @@ def test_pages_of_an_interleaved_search_are_cut_from_one_list(
     ids = [product["product_id"] for page in pages for product in page["products"]]
     assert ids == [product["product_id"] for product in whole["products"]]
     assert len(set(ids)) == len(ids)
+
+
+def test_results_that_took_long_are_answered_again_for_a_while(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin)
+    now = 0.0
+
+    def slow_clock() -> float:
+        nonlocal now
+        now += 2.0
+        return now
+
+    state = state_of(client)
+    state.results = ExperimentResultsReader(state.database, slow_clock)
+
+    def units() -> int:
+        return sum(client.get(f"{EXPERIMENTS}/diversity/results", headers=admin).json()["units"].values())
+
+    assert units() == 0
+    type_one(client, "visit")
+    shown(client)
+    assert units() == 0
+    now += 40.0
+    assert units() == 1
+    client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 0.5}, headers=admin)
+    type_one(client, "visit2")
+    assert units() >= 1
