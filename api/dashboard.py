@@ -37,6 +37,6 @@ class Dashboard:
 
 def _answer(connection: Connection, span: Span, now: datetime) -> DashboardResponse:
     fresh = Freshness.of(connection, Span(span.before.start, span.end), now)
-    if fresh is None:
-        return answer_from_log(connection, span)
-    return answer_from_counts(connection, span, fresh)
+    if fresh.is_complete:
+        return answer_from_counts(connection, span, fresh)
+    return answer_from_log(connection, span)

@@ -20,15 +20,11 @@ _ALL = "all:"
 _BY_TIME = (Breakdown.DAY, Breakdown.HOUR)
 
 
-def find_outcomes(
-    connection: Connection, first: date, last: date, by: Breakdown, now: datetime
-) -> OutcomesResponse | None:
-    """None: nothing has been counted yet."""
+def find_outcomes(connection: Connection, first: date, last: date, by: Breakdown, now: datetime) -> OutcomesResponse:
+    """Of the days from `first` to `last`, that one included."""
     start = datetime(first.year, first.month, first.day, tzinfo=UTC)
     span = Span(start, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1))
-    fresh = Freshness.of(connection, span, now, partly=True)
-    if fresh is None:
-        return None
+    fresh = Freshness.of(connection, span, now)
     counts = SpanCounts(connection, fresh, measures=True)
     stretches = _by_hour(counts, span) if by is Breakdown.HOUR else _by_day(counts, span)
     ids, rows = sum_by_id(

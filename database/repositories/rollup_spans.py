@@ -54,13 +54,15 @@ class Freshness:
     stale: frozenset[datetime]
     waiting: int
 
+    is_complete: bool = True  # otherwise hours are left out that nobody has counted yet
+
     @classmethod
-    def of(cls, connection: Connection, span: Span, now: datetime, *, partly: bool = False) -> "Freshness | None":
-        """Of the log as it is. None: nothing has been counted yet, or too much is missing; `partly`: that may be."""
+    def of(cls, connection: Connection, span: Span, now: datetime) -> "Freshness":
+        """Of the log as it is. Where nobody has counted ever, all is counted from the log."""
         state = find_state(connection)
         if state.looked_at is None or state.open_from is None:
-            return None
-        changed = find_changes(connection, state, max(now, state.looked_at))[1] if now >= state.looked_at else set()
+            return cls(hour_of(span.start), frozenset(), 0, is_complete=False)
+        changed = find_changes(connection, state, now)[1] if now >= state.looked_at else set()
         first, end = hour_of(span.start), min(span.end, state.open_from)
         due, changed = find_due(connection, first, end), {hour for hour in changed if first <= hour < end}
         stale = due | changed
@@ -68,7 +70,7 @@ class Freshness:
             return cls(state.open_from, frozenset(stale), 0)
         missing = due - find_hours(connection, due).keys()
         if len(missing) > COUNTED_ON_THE_SPOT:
-            return cls(state.open_from, frozenset(), len(stale)) if partly else None
+            return cls(state.open_from, frozenset(), len(stale), is_complete=False)
         return cls(state.open_from, frozenset(missing), len(stale) - len(missing))
 
 

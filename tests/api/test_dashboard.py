@@ -1,5 +1,6 @@
 """GET /dashboard and GET /admin/dashboard."""
 
+import csv
 import re
 from datetime import datetime
 
@@ -104,3 +105,20 @@ def test_every_figure_is_defined(client: TestClient, admin: dict[str, str]) -> N
     schema = client.get("/openapi.json").json()["components"]["schemas"]["Figures"]["properties"]
     assert {name: one["description"] for name, one in schema.items()}.items() <= answer["definitions"].items()
     DashboardResponse.model_validate(answer)
+
+
+def test_tables_come_as_csv_that_no_spreadsheet_computes(client: TestClient, admin: dict[str, str]) -> None:
+    for item in ("=1+1", "plain, with a comma", "-2"):
+        said = {"session_id": "s", "user_id": "u", "action_type": "click", "item_id": item}
+        assert post(client, "/engagement", said).status_code == 200
+    answer = client.get("/admin/dashboard/top_products.csv", params={"hours": 1}, headers=admin)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="top_products-1h.csv"'
+    assert list(csv.reader(answer.text.splitlines())) == [
+        ["product_id", "title", "clicks"], ["'-2", "", "1"], ["'=1+1", "", "1"], ["plain, with a comma", "", "1"]
+    ]  # fmt: skip
+    for table, lines in {"series": 49, "funnel": 5, "positions": 12, "figures": 1 + len(Figures.model_fields)}.items():
+        text = client.get(f"/admin/dashboard/{table}.csv", headers=admin).text
+        assert len(text.splitlines()) == lines, table
+    assert client.get("/admin/dashboard/top_products.csv").status_code == 401
+    assert client.get("/admin/dashboard/nothing.csv", headers=admin).status_code == 422

@@ -104,9 +104,9 @@ async def compare(database: Database, now: datetime, *, hours: Sequence[int] = S
         fresh = Freshness.of(connection, Span(span.before.start, span.end), now)
         from_log = answer_from_log(connection, span)
         return (
-            (answer_from_counts(connection, span, fresh) if fresh else from_log).model_dump(exclude={"stored_counts"}),
+            answer_from_counts(connection, span, fresh).model_dump(exclude={"stored_counts"}),
             from_log.model_dump(exclude={"stored_counts"}),
-            fresh is not None,
+            fresh.is_complete,
         )
 
     for number in hours:
@@ -203,9 +203,9 @@ async def test_another_layout_is_counted_anew(database: Database) -> None:
     first = await RollupFollower(database, 1, Clock(NOW)).refresh()
     await database.commit(lambda connection: connection.execute(update(rollup_state).values(layout=0, owner=None)))
     fresh = partial(Freshness.of, span=Span(NOW - timedelta(days=1), NOW), now=NOW)
-    assert await database.read(fresh) is None
+    assert not (await database.read(fresh)).is_complete
     assert await RollupFollower(database, 1, Clock(NOW)).refresh() == first
-    assert await database.read(fresh) is not None
+    assert (await database.read(fresh)).is_complete
 
 
 async def test_too_much_that_is_missing_is_counted_from_the_log(database: Database) -> None:
@@ -218,4 +218,4 @@ async def test_too_much_that_is_missing_is_counted_from_the_log(database: Databa
     await database.commit(partial(make_due, hours=hours))
     assert await database.read(ask) == Freshness(NOW.replace(minute=0, second=0), frozenset(), 8)
     await database.commit(lambda connection: connection.execute(delete(rollups)))
-    assert await database.read(ask) is None
+    assert not (await database.read(ask)).is_complete

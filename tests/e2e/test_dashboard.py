@@ -116,6 +116,13 @@ def test_what_shoppers_do_is_shown(page: Page, mortal_server: Server) -> None:
     expect(panel(page, "Positions of chosen suggestions")).to_contain_text("3 choices")
     expect(panel(page, "Funnel of sessions")).to_contain_text("Purchased")
     expect(panel(page, "Most clicked products").get_by_role("row").nth(1)).to_contain_text("Protein")
+    expect(page.get_by_role("region", name="By day").get_by_role("row").nth(1)).to_contain_text("100.0 %")
+    page.get_by_label("Whole days of this range, by").select_option("visitor")
+    expect(page.get_by_role("region", name="By visitor").get_by_role("row").nth(1)).to_contain_text("new")
+    with page.expect_download() as saved:
+        panel(page, "Top queries").get_by_role("button", name="CSV").click()
+    assert saved.value.suggested_filename == "top_queries-1h.csv"
+    assert saved.value.path().read_text().splitlines()[1] == "protein powder,2,1.0"
     expect(panel(page, "Latency by stage")).to_contain_text("Autosuggest")
     expect(panel(page, "Latency by endpoint")).to_contain_text("POST /autosuggest")
     expect(panel(page, "Models")).to_contain_text("tiny")

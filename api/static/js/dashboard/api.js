@@ -63,16 +63,33 @@ export const results = (name) => get(`/admin/experiments/${encodeURIComponent(na
 /** The published versions and the audit log. */
 export const models = () => get("/admin/models", {});
 
-async function get(path, { signal, given = key } = {}) {
+/** Searches and suggestions of the last days, by one of the dimensions of `GET /admin/metrics`. */
+export const outcomes = (range, { signal } = {}) => get(`/admin/metrics?${range}`, { signal });
+
+/** Saves what a path answers as a file of this name. */
+export async function save(path, name) {
+  const response = await ask(path);
+  if (!response.ok) throw new ApiError({ status: response.status, code: "unexpected_answer", detail: "The table could not be saved." });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+async function ask(path, { signal, given = key } = {}) {
   // A header carries Latin-1 only; a key that holds more is wrong anyway, and fetch must not throw over it.
   if (!/^[\x21-\x7e]+$/.test(given ?? "")) throw new ApiError({ status: 401, code: "unauthorized", detail: "" });
-  let response;
   try {
-    response = await fetch(path, { headers: { Authorization: `Bearer ${given}` }, signal, cache: "no-store" });
+    return await fetch(path, { headers: { Authorization: `Bearer ${given}` }, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError();
   }
+}
+
+async function get(path, options = {}) {
+  const response = await ask(path, options);
   let answer = null;
   try {
     answer = await response.json();

@@ -1,6 +1,7 @@
 /** The dashboard: the address says which range of time, the figures follow it, what is live is asked every 5 seconds. */
 
 import { forgetKey, hasKey, insights, stats } from "./api.js";
+import { clearBreakdown, listenForBreakdown, showBreakdown } from "./breakdown.js";
 import { clearExperiments, followExperiments, stopExperiments } from "./experiments.js";
 import { emptyCards, figureCards } from "./figures.js";
 import { askForKey, explained, listenForKey } from "./key-form.js";
@@ -13,7 +14,7 @@ const LIVE_EVERY_MS = 5_000;
 const FIGURES_EVERY_MS = 60_000; // they are counted anew: more often would be a load …
 const LONG_RANGE = 5; // … and of long ranges, where a minute changes little, so many times more seldom
 const USUAL_HOURS = 24;
-const PARTS = ["figures", "trials", "live", "ranges", "forget"]; // that need a key
+const PARTS = ["figures", "breakdown", "trials", "live", "ranges", "forget"]; // for operators
 const SPAN = document.getElementById("span").textContent;
 
 const at = (id) => document.getElementById(id);
@@ -53,6 +54,7 @@ async function showFigures() {
     if (mine !== asking) return;
     found("figures");
     draw(answer, hours);
+    showBreakdown(hours);
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
     failed("figures", error);
@@ -86,7 +88,7 @@ function draw(answer, hours) {
   at("answered").textContent = answered(answer);
   at("series").replaceChildren(...seriesPanels(answer, hours));
   at("outcome").replaceChildren(funnelPanel(answer), positionPanel(answer));
-  at("tables").replaceChildren(...tablePanels(answer));
+  at("tables").replaceChildren(...tablePanels(answer, hours));
 }
 
 async function showLive(run) {
@@ -172,6 +174,7 @@ function close(said = "") {
   rate = new Rate();
   clearExperiments();
   for (const id of PARTS) at(id).hidden = true;
+  clearBreakdown();
   for (const id of ["cards", "answered", "series", "outcome", "tables", "live-cards", "latencies", "service"]) at(id).replaceChildren();
   at("notice").textContent = "";
   at("span").textContent = SPAN;
@@ -189,6 +192,7 @@ at("forget").addEventListener("click", () => close());
 addEventListener("popstate", () => (hasKey() ? showFigures() : markRange()));
 document.addEventListener("visibilitychange", follow);
 listenForKey(open);
+listenForBreakdown(hoursAsked);
 
 if (hasKey()) open();
 else askForKey();

@@ -4,6 +4,7 @@ import { element } from "../dom.js";
 import { whole } from "../format.js";
 import { panel } from "./help.js";
 import { percent } from "./numbers.js";
+import { saver } from "./saving.js";
 import { nothing } from "./traffic.js";
 
 /** A table in a box of its own that may scroll sideways. `columns`: `[heading, row → text or node, class]`. */
@@ -61,10 +62,11 @@ function product({ product_id: id, title }) {
   return [element("span", {}, title ?? "Not in the catalogue"), element("span", { class: "soft id" }, id)];
 }
 
-export function tablePanels(answer) {
+export function tablePanels(answer, hours) {
   return TABLES.map(({ name, field, empty, columns }) => {
     const rows = answer[field];
     const content = rows.length ? table(name, columns, rows) : nothing(empty);
-    return panel(name, answer.definitions[field], content);
+    const saved = rows.length ? saver(name, `/admin/dashboard/${field}.csv?hours=${hours}`, `${field}-${hours}h.csv`) : null;
+    return panel(name, answer.definitions[field], content, saved);
   });
 }
