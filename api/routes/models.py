@@ -1,10 +1,12 @@
 """GET /admin/models: the versions that are published, and the audit log."""
 
 import asyncio
+import json
 from typing import Literal
 
 from fastapi import APIRouter, Depends
 
+from api.csv_response import CsvResponse
 from api.dependencies import State, require_operator
 from api.errors import problem_responses
 from api.schemas.models import AuditBody, ModelsResponse, VersionBody
@@ -35,6 +37,25 @@ async def models(state: State) -> ModelsResponse:
             for one in audited
         ],
     )
+
+
+@router.get("/audit.csv", response_class=CsvResponse, responses=problem_responses(401, 403, 503))
+async def audit_csv(state: State) -> CsvResponse:
+    """The newest hundred lines of the audit log."""
+    found = await models(state)
+    rows = [
+        [one.happened_at.isoformat(), one.actor, one.action, one.subject, json.dumps(one.details)]
+        for one in found.audit
+    ]
+    return CsvResponse.of("audit", ["happened_at", "actor", "action", "subject", "details"], rows)
+
+
+@router.get("/versions.csv", response_class=CsvResponse, responses=problem_responses(401, 403, 503))
+async def versions_csv(state: State) -> CsvResponse:
+    """The published versions."""
+    found = await models(state)
+    rows = [[one.version, one.state, one.resident, one.made_at, json.dumps(one.facts)] for one in found.versions]
+    return CsvResponse.of("versions", ["version", "state", "resident", "made_at", "facts"], rows)
 
 
 def _versions(state: AppState) -> list[VersionBody]:

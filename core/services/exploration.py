@@ -6,7 +6,7 @@ What is never shown is never clicked, and what is never clicked ranks low for ev
 lists, one product each, at `PLACE`, and only one that stands among the first `REACH_DOWN` anyway. Which lists these are
 is decided by the request's id, so a later page of the list agrees.
 
-**Swapped places**: in a `share` of lists two of the first `SWAPPED` change places. Each product's probability of standing
+**Swapped places**: in a `share` of lists two of the first `SWAPPED` change places. How likely each product was to stand
 where it stands is logged, so that the log can say what other rankers would be worth (`core.experiments.replay`).
 """
 

@@ -308,3 +308,15 @@ def test_results_that_took_long_are_answered_again_for_a_while(client: TestClien
     assert units() == 1
     client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 1.0}, headers=admin)
     assert units() == 2  # another version is another question
+
+
+def test_results_and_the_audit_log_are_saved_as_csv(client: TestClient, admin: dict[str, str]) -> None:
+    create(client, admin)
+    saved = client.get(f"{EXPERIMENTS}/diversity/results.csv", headers=admin)
+    assert saved.headers["Content-Type"].startswith("text/csv")
+    lines = saved.text.splitlines()
+    assert lines[0].startswith("metric,role,treatment,value of control,value of none,difference,low,high")
+    assert lines[1].startswith("suggestion_ctr,primary,none,")
+    assert client.get(f"{EXPERIMENTS}/unheard-of/results.csv", headers=admin).status_code == 404
+    assert "create_experiment,diversity" in client.get("/admin/models/audit.csv", headers=admin).text
+    assert client.get("/admin/models/versions.csv", headers=admin).text.startswith("version,state,resident")

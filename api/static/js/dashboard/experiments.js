@@ -5,6 +5,7 @@ import { counted, whole } from "../format.js";
 import { experiments, models, results } from "./api.js";
 import { panel } from "./help.js";
 import { NONE, moment, percent } from "./numbers.js";
+import { saver } from "./saving.js";
 import { table } from "./tables.js";
 import { nothing } from "./traffic.js";
 
@@ -92,7 +93,7 @@ function experimentPanel(experiment, answer) {
     experiment.waiting_for.length ? element("p", { class: "bad" }, `Waits for ${experiment.waiting_for.join(", ")}.`) : null,
     ...sentences,
     answer.preference ? element("p", {}, preference(answer.preference)) : null,
-    metricTable(experiment, answer),
+    ...[metricTable(experiment, answer)].flat(),
   );
 }
 
@@ -124,7 +125,11 @@ function metricTable(experiment, answer) {
     ["Lift", ({ one }) => interval(one, scale, experiment.minimum_effect), "interval-cell"],
     ["Likely better", ({ one }) => percent(one.win_probability), "number"],
   ];
-  return table(`Results of ${experiment.name}`, columns, rows);
+  const path = `/admin/experiments/${encodeURIComponent(experiment.name)}/results.csv`;
+  return [
+    table(`Results of ${experiment.name}`, columns, rows),
+    element("div", { class: "below" }, saver(`Results of ${experiment.name}`, path, `experiment-${experiment.name}.csv`)),
+  ];
 }
 
 function roleOf({ role, definition }) {
@@ -176,7 +181,8 @@ function versionPanel({ versions }) {
     ["Queries", ({ facts }) => (facts.counts ? whole(facts.counts.queries) : NONE), "number"],
   ];
   const definition = "Published versions, the newest first; older ones are removed when a new one is published.";
-  return panel("Versions", definition, versions.length ? table("Versions", columns, versions) : nothing("Nothing is published."));
+  if (versions.length === 0) return panel("Versions", definition, nothing("Nothing is published."));
+  return panel("Versions", definition, table("Versions", columns, versions), below("Versions", "versions"));
 }
 
 function auditPanel({ audit }) {
@@ -188,7 +194,12 @@ function auditPanel({ audit }) {
   ];
   const definition = "What operators, the schedule and the guard of promotions did. GET /admin/models has the last hundred.";
   const shown = audit.slice(0, AUDITED);
-  return panel("Audit log", definition, shown.length ? table("Audit log", columns, shown) : nothing("Nothing was done yet."));
+  if (shown.length === 0) return panel("Audit log", definition, nothing("Nothing was done yet."));
+  return panel("Audit log", definition, table("Audit log", columns, shown), below("Audit log", "audit"));
+}
+
+function below(name, file) {
+  return element("div", { class: "below" }, saver(name, `/admin/models/${file}.csv`, `${file}.csv`));
 }
 
 function reason(details) {
