@@ -28,6 +28,7 @@ from api.routes import (
     search_rules,
     sessions,
     storefront,
+    ubi,
 )
 from api.state import Load
 from config.settings import Settings
@@ -49,7 +50,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard, outcomes)
+    operations = (health, metrics, admin, jobs, rules, search_rules, products, dashboard, outcomes, ubi)
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.
