@@ -31,6 +31,7 @@ from api.routes import (
     search_rules,
     sessions,
     storefront,
+    ubi,
 )
 from api.state import Load
 from config.settings import Settings
@@ -65,6 +66,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         models,
         dashboard,
         outcomes,
+        ubi,
     )
     for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
         app.include_router(resource.router)
