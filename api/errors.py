@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 _STATUS_BY_CODE = {
     "no_catalog": 409,  # the shop's state, not the request, stands in the way
     "unknown_product": 404,
+    "unknown_user": 404,
     "conflict": 409,
     "job_running": 409,
     "overloaded": 503,

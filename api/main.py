@@ -32,6 +32,7 @@ from api.routes import (
     sessions,
     storefront,
     ubi,
+    users,
 )
 from api.state import Load
 from config.settings import Settings
@@ -68,7 +69,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         outcomes,
         ubi,
     )
-    for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, *operations, page):
+    for resource in (autosuggest, search, recommendations, engagement, sessions, storefront, users, *operations, page):
         app.include_router(resource.router)
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.
     app.mount("/static", GZipMiddleware(StaticFiles(directory=page.STATIC)), name="static")

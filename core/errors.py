@@ -59,6 +59,12 @@ class UnknownProductError(CadenceError):
     code = "unknown_product"
 
 
+class UnknownUserError(CadenceError):
+    """A user was named of whom the shop knows nothing."""
+
+    code = "unknown_user"
+
+
 class ProfileError(CadenceError):
     """A stored profile cannot be read; the log still holds what it was made from."""
 

@@ -139,6 +139,11 @@ def has_unfolded(connection: Connection) -> bool:
     )
 
 
+def events_of(connection: Connection, owner: str) -> Iterator[Engagement]:
+    """What `owner` did, in canonical order: all that the profile is the fold of."""
+    return _events_after(connection, owner, _START[0])
+
+
 def _appended(row: Any, some: Sequence[Engagement]) -> tuple[Profile, _Point, list[_State]] | None:
     """The profile of `row` with later events; None where one of them is not later, or the profile cannot be read."""
     if canonical(some[0]) <= (row.last_at, row.last_event_id):

@@ -1,5 +1,6 @@
 """The dashboard's stored counts say what a plain count of the log says, whatever came late and whoever counted when."""
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -195,6 +196,10 @@ async def test_one_process_counts_at_a_time(database: Database) -> None:
     assert await database.commit(partial(take_lease, owner="another", now=NOW))
     assert await RollupFollower(database, 1, Clock(NOW)).refresh() == 0
     later = Clock(NOW + timedelta(minutes=3))  # its lease has run out
+    stopped = asyncio.Event()
+    stopped.set()
+    assert await RollupFollower(database, 1, later).refresh(stopped) == 0  # interrupted: it is all still due
+    later.now += timedelta(minutes=3)
     assert await RollupFollower(database, 1, later).refresh() > 0
 
 
