@@ -15,6 +15,7 @@ from api.catalog import CatalogFollower
 from api.continuous import Continuous
 from api.crowd import CrowdFollower
 from api.dashboard import Dashboard
+from api.drift import DriftFollower
 from api.embedded_search import EmbeddedSearch
 from api.experiment_results import ExperimentResultsReader
 from api.experiments import Experiments
@@ -155,6 +156,7 @@ async def _start(
         variants=variants,
         results=ExperimentResultsReader(database),
         dashboard=Dashboard(database),
+        drift=DriftFollower(database, settings.monitoring.drift_check_seconds, lambda: state.models),
         metrics=metrics,
         started_at=datetime.now(UTC),
     )
@@ -172,6 +174,7 @@ async def _start(
     background.append(asyncio.create_task(warming.keep_warm(stop)))
     rollups = RollupFollower(database, settings.serving.rollup_refresh_seconds)
     background.append(asyncio.create_task(rollups.keep_fresh(stop)))
+    background.append(asyncio.create_task(state.drift.keep_fresh(stop)))
 
     async def stop_background() -> None:
         stop.set()

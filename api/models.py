@@ -20,6 +20,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
     """The named artifact version, or else the current one. Raises ArtifactError when it cannot be served."""
     # Imported here: these bring numerical libraries along, which creating the app (and its OpenAPI) does not need.
     from core.services.bundle import CATALOG_SEQ, load_bundle
+    from core.services.drift_traffic import DriftTraffic
     from core.services.live_catalog import LiveCatalog
     from core.services.search import SearchService
     from core.services.suggest import SuggestService
@@ -57,6 +58,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         has_reranker=bundle.reranker is not None,
         learnt_before=datetime.fromisoformat(cut) if cut else None,
         catalog=catalog,
+        drift=DriftTraffic(bundle),
     )
 
 

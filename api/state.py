@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from api.candidates import Candidates
 from api.catalog import CatalogFollower
 from api.dashboard import Dashboard
+from api.drift import DriftFollower
 from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # these bring numerical libraries along, which creating the a
     from api.experiment_results import ExperimentResultsReader
     from api.variants import Variants
     from core.personalization.shopper import Shopper
+    from core.services.drift_traffic import DriftTraffic
     from core.services.live_catalog import LiveCatalog
 
 
@@ -64,6 +66,7 @@ class Models:
     has_reranker: bool  # whether lists can be ranked by what was learnt from shown ones
     learnt_before: datetime | None  # searches that are earlier are part of the version
     catalog: "LiveCatalog | None" = None  # how products that change get into the index; None: there are none
+    drift: "DriftTraffic | None" = None  # how traffic is compared with what the version was trained on
     process: ModelProcess | None = None  # where the models are asked; None: in threads of this one
 
     @property
@@ -113,6 +116,7 @@ class AppState:
     variants: "Variants"
     results: "ExperimentResultsReader"
     dashboard: Dashboard
+    drift: DriftFollower
     metrics: Metrics
     started_at: datetime
     departments: tuple[tuple[str, int], list[Department]] | None = None  # of a version and the state of its catalogue

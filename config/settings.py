@@ -14,6 +14,7 @@ from pydantic_settings import NoDecode
 
 from config.experiment_settings import ExperimentSettings
 from config.gemini_settings import GeminiSettings
+from config.monitoring_settings import MonitoringSettings
 from config.setting_group import Group
 
 _ASYNC_DRIVERS = {
@@ -318,6 +319,7 @@ class Settings(BaseModel):
     security: SecuritySettings = Field(default_factory=SecuritySettings)
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
 
 
 def documented_names() -> list[str]:
@@ -336,5 +338,6 @@ def _names() -> Iterator[str]:
         SecuritySettings,
         GeminiSettings,
         LogSettings,
+        MonitoringSettings,
     ):
         yield from (name.upper() for name in group.model_fields)

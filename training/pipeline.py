@@ -36,11 +36,13 @@ from core.services.bundle import (
     BLEND,
     CATALOG_MODEL,
     COMPLETIONS,
+    DRIFT,
     FORMS,
     PRODUCTS,
     QUERY_MODEL,
     load_prepared,
 )
+from core.services.drift_traffic import build_reference
 from core.text.embedding import Encoder, FloatArray, embed_cached
 from core.text.vocabulary import Vocabulary, build_vocabulary, count_words
 from training.blend_fitting import fit_blend
@@ -129,6 +131,9 @@ class Pipeline:
         known = list(zip(data.queries, query_categories.tolist(), strict=True))
         generated, report = self._generate(prepared, work / "generation", known, encoder)
         blend = self._fit_blend(prepared, data, encoder)
+        with self._steps.step("Describing the log"):
+            reference = build_reference(load_prepared(prepared, encoder.name), data.queries, self._seed)
+            (prepared / DRIFT).write_text(json.dumps(reference.to_dict(), ensure_ascii=False), encoding="utf-8")
         version = new_version(self._home, name)
         manifest = {
             **(facts or {}),

@@ -1,15 +1,19 @@
 """GET /admin/stats: what this worker did and what it serves from."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends
 
 from api.candidates import Candidates
 from api.dependencies import State, require_operator
+from api.drift import DriftReport
 from api.errors import problem_responses
 from api.schemas.operations import (
     CacheStats,
     DataStats,
+    DriftMeasureStats,
+    DriftStats,
     LiveCatalogStats,
     LiveStats,
     ModelProcessStats,
@@ -62,6 +66,7 @@ async def stats(state: State) -> StatsResponse:
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
         live_catalog=_live_catalog(models),
         personalization=_personalization(state),
+        drift=_drift(state.drift.report),
     )
 
 
@@ -80,6 +85,18 @@ def _personalization(state: AppState) -> PersonalizationStats:
         profiles_kept=len(state.profiles),
         crowd_events=state.shoppers.crowd_events,
         reranker="learned" if learned else "formula",
+    )
+
+
+def _drift(report: DriftReport | None) -> DriftStats | None:
+    if report is None:
+        return None
+    return DriftStats(
+        version=report.version,
+        state=report.state,
+        since=report.since,
+        checked_at=report.checked_at,
+        measures=[DriftMeasureStats(**asdict(one)) for one in report.measures],
     )
 
 

@@ -12,6 +12,7 @@ from api.state import AppState
 
 router = APIRouter(tags=["operations"])
 
+_STATES = {"ok": 0, "warning": 1, "alarm": 2}
 _QUANTILES = {"0.5": "p50_ms", "0.95": "p95_ms", "0.99": "p99_ms"}
 
 
@@ -53,12 +54,25 @@ class _Worker(Collector):
         yield CounterMetricFamily(
             "cadence_lists_dropped", "shown lists that were not logged", state.writer.lists_dropped
         )
+        yield from _drift(state)
         yield GaugeMetricFamily("cadence_live_queries", "queries learnt since the version was made", state.live.learnt)
         yield GaugeMetricFamily("cadence_pending_inference", "computations running or waiting", state.threads.pending)
         if (process := state.models.process) is not None:
             yield GaugeMetricFamily("cadence_model_process_ready", "1 if it answers", int(process.state == "ready"))
             yield GaugeMetricFamily("cadence_model_process_pending", "lists that wait for it", process.pending)
             yield CounterMetricFamily("cadence_model_process_restarts", "of this version's", process.restarts)
+
+
+def _drift(state: AppState) -> Iterator[Metric]:
+    """What is unknown has no series: an alert on it says so by `absent`."""
+    values = GaugeMetricFamily("cadence_drift", "of traffic from the version's training", labels=["measure"])
+    states = GaugeMetricFamily("cadence_drift_state", "0 ok, 1 warning, 2 alarm", labels=["measure"])
+    for one in state.drift.report.measures if state.drift.report else ():
+        if one.value is not None:
+            values.add_metric([one.name], one.value)
+            states.add_metric([one.name], _STATES[one.state])
+    yield values
+    yield states
 
 
 def _latencies(name: str, label: str, summaries: dict[str, dict[str, float]]) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 """GET /health, /ready and /admin/stats."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -83,6 +84,24 @@ class ModelProcessStats(ResponseBody):
     restarts: int = Field(description="since this version is served")
 
 
+class DriftMeasureStats(ResponseBody):
+    name: str
+    value: float | None = Field(description="null: unknown")
+    threshold_warning: float
+    threshold_alarm: float
+    state: Literal["ok", "warning", "alarm", "unknown"]
+    samples: int
+    explanation: str
+
+
+class DriftStats(ResponseBody):
+    version: str = Field(description="whose training the traffic is compared with")
+    state: Literal["ok", "warning", "alarm", "unknown"] = Field(description="the worst of the measures")
+    since: datetime = Field(description="traffic from then on is compared, the newest of each kind")
+    checked_at: datetime
+    measures: list[DriftMeasureStats]
+
+
 class StatsResponse(ResponseBody):
     uptime_seconds: float
     requests_total: int
@@ -99,4 +118,5 @@ class StatsResponse(ResponseBody):
     live_queries: LiveStats
     live_catalog: LiveCatalogStats | None = Field(description="null: there is no catalogue")
     personalization: PersonalizationStats
+    drift: DriftStats | None = Field(description="null: not looked yet")
     degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

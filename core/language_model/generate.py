@@ -100,6 +100,11 @@ class QueryGenerator:
         rare = np.array(vocabulary.rare_counts, np.float32)
         self._rare_log_share = np.log(rare / rare.sum()) if len(rare) else rare
 
+    @property
+    def decoder(self) -> Decoder:
+        """The model itself, without what was counted."""
+        return self._decoder
+
     def generate(
         self,
         words: Sequence[str],

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from core.artifacts import ArtifactFolder, open_current, open_version
 from core.categories.predictor import CategoryPredictor, shortlists
 from core.domain import Scope
+from core.drift.reference import Reference
 from core.errors import ArtifactError
 from core.language_model.config import GruMnConfig
 from core.language_model.decoder import Decoder
@@ -38,6 +39,7 @@ COUNTED_LINES = 200_000  # about 100 MB of counts
 QUERY_MODEL, CATALOG_MODEL = "query_model", "catalog_model"  # folders of the artifact
 COMPLETIONS, PRODUCTS, RANKING, RERANKING = "completions", "products", "ranking", "reranking"
 FORMS, BLEND = "forms.json", "blend.json"
+DRIFT = "drift.json"  # what traffic is compared with; versions that were made before there was one serve on
 CATALOG_SEQ = "catalog_seq"  # the fact of a manifest that says which live change of the catalogue is the newest in it
 
 
@@ -64,6 +66,7 @@ class Bundle:
     reranker: Reranker | None = None  # learnt from lists that were shown; None: the formula ranks
     reranker_problem: str | None = None  # why the one that is there cannot be used
     stock: tuple[float, ...] = ()  # share of each category's products that can be bought; empty without a catalogue
+    drift: Reference | None = None  # what the version was trained on, to compare traffic with
     current: CurrentProducts = field(init=False, repr=False, compare=False)  # `products`, and what they become since
 
     def __post_init__(self) -> None:
@@ -140,6 +143,7 @@ def _load(folder: ArtifactFolder, embedding_model: str | None, synonyms: Synonym
         reranker=reranker,
         reranker_problem=problem,
         stock=_stock(folder, products, vocabulary.categories) if products else (),
+        drift=Reference.from_dict(folder.json(DRIFT)) if folder.has(DRIFT) else None,
     )
 
 

@@ -3,6 +3,7 @@
 import { forgetKey, hasKey, insights, stats } from "./api.js";
 import { clearBreakdown, listenForBreakdown, showBreakdown } from "./breakdown.js";
 import { clearExperiments, followExperiments, stopExperiments } from "./experiments.js";
+import { driftPanel } from "./drift.js";
 import { emptyCards, figureCards } from "./figures.js";
 import { askForKey, explained, listenForKey } from "./key-form.js";
 import { Rate, latencyPanels, liveCards, servicePanels } from "./live.js";
@@ -102,6 +103,7 @@ async function showLive(run) {
       at("live-cards").replaceChildren(...liveCards(answer, rate));
       at("latencies").replaceChildren(...latencyPanels(answer));
       at("service").replaceChildren(...servicePanels(answer));
+      at("drift").replaceChildren(driftPanel(answer));
     }
     if ((wasAway || figuresAreOld()) && asking === null) showFigures();
   } catch (error) {
@@ -175,7 +177,7 @@ function close(said = "") {
   clearExperiments();
   for (const id of PARTS) at(id).hidden = true;
   clearBreakdown();
-  for (const id of ["cards", "answered", "series", "outcome", "tables", "live-cards", "latencies", "service"]) at(id).replaceChildren();
+  for (const id of ["cards", "answered", "series", "outcome", "tables", "live-cards", "latencies", "service", "drift"]) at(id).replaceChildren();
   at("notice").textContent = "";
   at("span").textContent = SPAN;
   askForKey(said);
