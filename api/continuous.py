@@ -105,6 +105,7 @@ class Continuous:
                 await AuditRepository(session).add(done)
         except ConflictError:  # another worker has just ended it
             return
+        self._state.metrics.promotions_ended[decision.step.value] += 1
         await self._state.experiments.refresh()
         _log.info("promotion ended", artifact_version=version, step=decision.step.value)
 

@@ -163,6 +163,11 @@ async def _start(
     reloader, job_processes = Reloader(state, load, spawn), JobProcesses(settings, database)
     stack.push_async_callback(reloader.close)
     stack.push_async_callback(job_processes.close)
+    if settings.monitoring.otel_exporter_otlp_endpoint:
+        from api.tracing import Traces  # costs an import only where traces are made
+
+        metrics.traces = Traces(settings.monitoring.otel_exporter_otlp_endpoint)
+        stack.push_async_callback(metrics.traces.close)
     stop = asyncio.Event()
     warming = Warming(state)
     background = [asyncio.create_task(followed.keep_fresh(stop)) for followed in following]

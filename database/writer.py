@@ -69,6 +69,7 @@ class EventWriter:
     ) -> None:
         self.lists_dropped = 0  # queue full, or not writable
         self.events_lost = 0  # of those nobody waits for
+        self.events_written = self.lists_written = 0
         self._database = database
         self._clock = clock
         self._folded = folded
@@ -179,6 +180,7 @@ class EventWriter:
     async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
         batches = [waiting.events for waiting in group]
         outcomes, folded = await self._database.commit(partial(_append, batches, self._clock))
+        self.events_written += sum(one is Appended.NEW for batch in outcomes for one in batch)
         if folded:
             await self._folded(folded)
         self._commits += 1
@@ -207,6 +209,7 @@ class EventWriter:
             try:
                 # In the writing thread: a request waits for it no longer than for one group.
                 await self._database.commit(partial(insert_lists, batch=some))
+                self.lists_written += len(some)
             except SQLAlchemyError as error:
                 self.lists_dropped += len(some)
                 _log.warning("shown lists not written", lists=len(some), error=type(error).__name__)
