@@ -12,7 +12,7 @@ from api.dashboard_answers import answer_from_counts, answer_from_log
 from api.schemas.dashboard import DashboardResponse
 from database.connection import Database
 from database.repositories.insights import Span
-from database.repositories.rollup_spans import Freshness
+from database.repositories.rollup_spans import Freshness, Stretches
 
 T = TypeVar("T")
 
@@ -23,11 +23,13 @@ class Dashboard:
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database, self._clock = database, clock
         self._one_at_a_time = asyncio.Lock()
+        self._stretches = Stretches()
 
     async def answer(self, hours: int) -> DashboardResponse:
         """The last `hours`, of one consistent state. Raises SQLAlchemyError when the database cannot be read."""
         end = self._clock().replace(microsecond=0) + timedelta(seconds=1)  # what happened this second counts
-        return await self.count(partial(_answer, span=Span(end - timedelta(hours=hours), end), now=self._clock()))
+        span = Span(end - timedelta(hours=hours), end)
+        return await self.count(partial(_answer, span=span, now=self._clock(), stretches=self._stretches))
 
     async def count(self, work: Callable[[Connection], T]) -> T:
         """What `work` counts, when it is its turn."""
@@ -35,8 +37,8 @@ class Dashboard:
             return await self._database.count(work)
 
 
-def _answer(connection: Connection, span: Span, now: datetime) -> DashboardResponse:
+def _answer(connection: Connection, span: Span, now: datetime, stretches: Stretches) -> DashboardResponse:
     fresh = Freshness.of(connection, Span(span.before.start, span.end), now)
     if fresh.is_complete:
-        return answer_from_counts(connection, span, fresh)
+        return answer_from_counts(connection, span, fresh, stretches)
     return answer_from_log(connection, span)

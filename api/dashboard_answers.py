@@ -27,13 +27,15 @@ from database.repositories import insight_tables, insights
 from database.repositories.insight_tables import ROWS
 from database.repositories.insights import Span
 from database.repositories.products import find_products
-from database.repositories.rollup_spans import Freshness, SpanCounts, total
+from database.repositories.rollup_spans import Freshness, SpanCounts, Stretches, total
 
 BUCKETS = 48
 
 
-def answer_from_counts(connection: Connection, span: Span, fresh: Freshness) -> DashboardResponse:
-    counts = SpanCounts(connection, fresh)
+def answer_from_counts(
+    connection: Connection, span: Span, fresh: Freshness, stretches: Stretches | None = None
+) -> DashboardResponse:
+    counts = SpanCounts(connection, fresh, stretches)
     pieces = counts.pieces(span)
     now, before = total(pieces), total(counts.pieces(span.before))
     series = counts.series(pieces, span.parts(BUCKETS))
@@ -166,10 +168,13 @@ def _first(counts: SpanCounts, ids: Array, order: Array, rows: Array) -> list[tu
 
 
 def _candidates(order: Array) -> Array:
-    """The places of the greatest ones, with all that equal the last of them."""
-    if len(order) <= ROWS:
-        return np.arange(len(order))
-    least = np.partition(order, len(order) - ROWS)[len(order) - ROWS]
+    """The places of the greatest ones, with all that equal the last of them. None is below 0."""
+    least = order.max(initial=0)
+    while least > 0 and np.count_nonzero(order >= least) < ROWS:  # few are great, so few steps lead to them
+        least = least / 2 if least > 1e-9 else 0
+    some = order[order >= least]
+    if len(some) > ROWS:
+        least = np.sort(some)[-ROWS]
     return np.flatnonzero(order >= least)
 
 

@@ -66,7 +66,7 @@ def _by_day(counts: SpanCounts, span: Span) -> dict[datetime, Cells]:
     days: dict[datetime, Cells] = {}
     parts: dict[datetime, list[Cells]] = defaultdict(list)
     for piece in counts.pieces(span):
-        if piece.is_day:
+        if piece.days:
             days[piece.start] = piece.cells
         else:
             parts[day_start(piece.start)].append(piece.cells)

@@ -35,8 +35,10 @@ class RollupFollower:
         database: Database,
         refresh_seconds: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        rest: float = 1.0,
     ) -> None:
-        self._database, self._clock, self._every = database, clock, refresh_seconds
+        """`rest`: seconds for each second of counting."""
+        self._database, self._clock, self._every, self._rest = database, clock, refresh_seconds, rest
         self._owner = f"{os.getpid()}-{uuid.uuid4().hex}"
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
@@ -74,5 +76,5 @@ class RollupFollower:
                 reported = time.monotonic()
                 _log.info("counting the log", hours_counted=counted, hours_due=max(0, waiting - counted), at=str(start))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), took)
+                await asyncio.wait_for(stop.wait(), self._rest * took)
         return counted

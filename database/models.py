@@ -259,6 +259,7 @@ rollups = Table(
     metadata,
     Column("grain", String(4), primary_key=True),  # hour | day
     Column("start", UtcDateTime, primary_key=True),
+    Column("digest", BigInteger, nullable=False),  # 48 bits of `cells`; before them, so that they need not be read
     Column("cells", LargeBinary, nullable=False),  # core.analytics.cells.Cells
 )
 

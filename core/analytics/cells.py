@@ -4,6 +4,7 @@ Adding is exact and has no order. Sessions are sets: one that shows in two stret
 """
 
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,14 +24,14 @@ _BITS = np.uint64(15)
 class Cells:
     """Texts are numbers (`ids` ascending). (n) or (n, k): one row for each id or session.
 
-    `moments` are those of a tally, where the stretch is an hour; `series` the first totals by the hour, where it is a
-    day. `visits` and `member_visits` hold a
+    `moments` are those of a tally, where the stretch is an hour; `series` the first totals by the hour, where it is
+    one or more days. `visits` and `member_visits` hold a
     session's hash above four bits (`definitions.STEPS`, and BOUGHT …).
     """
 
     totals: Array  # (T) float64
     moments: Array  # (n) uint16, ascending
-    series: Array  # (24, 6) float64
+    series: Array  # (24 a day, 6) float64
     query_ids: Array  # (q) uint32
     queries: Array  # (q, 3) int32: searches, followed, clicked
     empty_ids: Array
@@ -56,7 +57,7 @@ class Cells:
         at = 4 + length
         parts = {}
         for name, (kind, shape) in json.loads(raw[4:at])["parts"].items():
-            count = int(np.prod(shape))
+            count = math.prod(shape)
             parts[name] = np.frombuffer(raw, dtype=kind, count=count, offset=at).reshape(shape)
             at += count * np.dtype(kind).itemsize
         return cls(**parts)
@@ -106,18 +107,23 @@ def add_up(parts: Sequence[Cells]) -> Cells:
 
 
 def sum_by_id(ids: Sequence[Array], values: Sequence[Array], width: int) -> tuple[Array, Array]:
-    """`(ids, sums)`, ascending."""
+    """`(ids, sums)`, ascending. Ids are dense (a table counts them up), so they are places: no sorting."""
     if not ids:
         return np.zeros(0, np.uint32), np.zeros((0, width))
     every, rows = np.concatenate(ids), np.concatenate(values)
-    different, places = np.unique(every, return_inverse=True)
-    sums = np.stack([np.bincount(places, rows[:, column], len(different)) for column in range(width)], axis=1)
-    return different, sums.astype(rows.dtype)
+    there = np.zeros(int(every.max(initial=0)) + 1, bool)
+    there[every] = True
+    different = np.flatnonzero(there)
+    sums = np.stack(
+        [np.bincount(every, rows[:, column], len(there))[different] for column in range(width)], axis=1
+    ).astype(rows.dtype)
+    return different.astype(np.uint32), sums
 
 
 def join_visits(sets: Sequence[Array]) -> Array:
     """Each session once, with the bits of all."""
-    every = np.sort(np.concatenate([np.zeros(0, np.uint64), *sets]))
+    every = np.concatenate([np.zeros(0, np.uint64), *sets])
+    every.sort(kind="stable")  # which merges what is sorted already
     if not len(every):
         return every
     keys = every & ~_BITS

@@ -4,8 +4,9 @@ What a span's ends cut off of an hour, the hours that are still open and the few
 counted on the spot, by the same code. So the sum is exact, whatever has been counted before.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,7 +22,9 @@ from database.repositories.rollup_log import fold_span
 from database.repositories.rollups import (
     DAY,
     HOUR,
+    count_texts,
     day_start,
+    digest_days,
     find_cells,
     find_due,
     find_hours,
@@ -30,17 +33,50 @@ from database.repositories.rollups import (
     find_texts,
 )
 
+KEPT = 8  # sums of stretches
+LONG = timedelta(days=7)  # of a stretch whose sum is worth keeping
 COUNTED_ON_THE_SPOT = 6  # hours at most, each some milliseconds
-_NEW = 2**31  # numbers of texts that no count had before, for one answer
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`start`: of the hour or day that it is, or that it is a part of."""
+    """`start`: of the hour that it is, or is a part of, or of the first of `days`."""
 
     start: datetime
-    is_day: bool
+    days: int
     cells: Cells
+
+    def holds(self, hour: datetime) -> bool:
+        return self.start <= hour < self.start + (self.days * DAY or HOUR)
+
+
+class Stretches:
+    """Sums of many days, kept as long as none of these days is counted anew: the latest `KEPT` that were asked for.
+
+    About ten megabytes for a year of a million sessions.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[datetime, datetime], tuple[tuple[int, int], Cells]] = OrderedDict()
+
+    def find(self, connection: Connection, start: datetime, end: datetime) -> Cells:
+        """The sum of the stored days."""
+        key, digest = (start, end), digest_days(connection, start, end)
+        known = self._kept.pop(key, None)
+        if known is None or known[0] != digest:
+            known = digest, _sum_of_days(find_cells(connection, "day", start, end), start, end)
+        self._kept[key] = known
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return known[1]
+
+
+def _sum_of_days(days: Sequence[tuple[datetime, Cells]], start: datetime, end: datetime) -> Cells:
+    series = np.zeros(((end - start) // HOUR, SERIES))
+    for at, cells in days:
+        first = (at - start) // HOUR
+        series[first : first + 24] = cells.series
+    return replace(add_up([cells for _, cells in days]), series=series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +111,17 @@ class Freshness:
 
 
 class SpanCounts:
-    """Counts spans of one consistent state of the database; `measures`: those of dimensions, too."""
+    """Counts spans of one consistent state of the database. `measures`: those of dimensions, too. With `stretches` many
+    days may come as one piece, which has no measures."""
 
-    def __init__(self, connection: Connection, fresh: Freshness, *, measures: bool = False) -> None:
-        self._measures = measures
+    def __init__(
+        self, connection: Connection, fresh: Freshness, stretches: Stretches | None = None, *, measures: bool = False
+    ) -> None:
+        self._measures, self._stretches = measures, stretches
         self._connection, self._fresh = connection, fresh
         self._numbers: dict[str, int] = {}
-        self._new: dict[int, str] = {}
+        self._stored_texts = count_texts(connection)
+        self._new: dict[int, str] = {}  # that no count had before: with further numbers for this answer
 
     def pieces(self, span: Span) -> list[Piece]:
         """In the order of time; together they are the span."""
@@ -101,23 +141,38 @@ class SpanCounts:
         first, last = _next(start, DAY), day_start(end)
         if last <= first:
             return self._hours(start, end)
-        days = find_cells(self._connection, "day", first, last)
-        there = {at for at, _ in days}
-        torn = {day_start(hour) for hour in self._fresh.stale}
         # A day of which nothing is stored had no traffic, or waits for one of its hours.
-        torn |= {day_start(at) for at in find_due(self._connection, first, last)} - there
-        pieces = [Piece(at, True, cells) for at, cells in days if at not in torn]
+        torn = {day_start(hour) for hour in self._fresh.stale} | {
+            day_start(at) for at in find_due(self._connection, first, last)
+        }
+        whole = [*sorted(day for day in torn if first <= day < last), last]
+        pieces: list[Piece] = []
+        for day in whole:
+            pieces += self._days(first, day)
+            first = day + DAY
+        first = _next(start, DAY)
         for day in sorted(torn):
             if first <= day < last:
                 pieces += self._hours(day, day + DAY)
         pieces.sort(key=lambda piece: piece.start)
         return [*self._hours(start, first), *pieces, *self._hours(last, end)]
 
+    def _days(self, start: datetime, end: datetime) -> list[Piece]:
+        """Stored days. What comes late is at most a day late as a rule: the last two do not disturb a stretch."""
+        if start >= end:
+            return []
+        settled = end - 2 * DAY
+        pieces = []
+        if self._stretches is not None and settled - start >= LONG:
+            cells = self._stretches.find(self._connection, start, settled)
+            pieces, start = [Piece(start, (settled - start) // DAY, cells)], settled
+        return [*pieces, *(Piece(at, 1, cells) for at, cells in find_cells(self._connection, "day", start, end))]
+
     def _hours(self, start: datetime, end: datetime) -> list[Piece]:
         if start >= end:
             return []
         stored = find_cells(self._connection, "hour", start, end)
-        pieces = [Piece(at, False, cells) for at, cells in stored if at not in self._fresh.stale]
+        pieces = [Piece(at, 0, cells) for at, cells in stored if at not in self._fresh.stale]
         for hour in sorted(self._fresh.stale):
             if start <= hour < end:
                 pieces += self._from_log(hour, hour + HOUR)
@@ -125,13 +180,13 @@ class SpanCounts:
 
     def _from_log(self, start: datetime, end: datetime) -> list[Piece]:
         tallies = fold_span(self._connection, start, end, measures=self._measures)
-        return [Piece(hour, False, cells_of(tally, self._known(tally))) for hour, tally in sorted(tallies.items())]
+        return [Piece(hour, 0, cells_of(tally, self._known(tally))) for hour, tally in sorted(tallies.items())]
 
     def _known(self, tally: Tally) -> dict[str, int]:
         texts = tally.texts() - self._numbers.keys()
         self._numbers.update(find_numbers(self._connection, texts))
         for text in sorted(texts - self._numbers.keys()):
-            self._numbers[text] = _NEW + len(self._new)
+            self._numbers[text] = self._stored_texts + 1 + len(self._new)
             self._new[self._numbers[text]] = text
         return self._numbers
 
@@ -140,8 +195,8 @@ class SpanCounts:
         return found.get(text)
 
     def texts(self, numbers: Sequence[int]) -> dict[int, str]:
-        stored = find_texts(self._connection, [number for number in numbers if number < _NEW])
-        return stored | {number: self._new[number] for number in numbers if number >= _NEW}
+        stored = find_texts(self._connection, [number for number in numbers if number not in self._new])
+        return stored | {number: self._new[number] for number in numbers if number in self._new}
 
     def series(self, pieces: Sequence[Piece], parts: Sequence[Span]) -> Array:
         """(parts, 6): the first totals in each of the adjoining parts, which begin at whole seconds."""
@@ -150,15 +205,15 @@ class SpanCounts:
         moments: dict[datetime, list[Array]] = {}
         for piece in pieces:
             at = (piece.start - base) // HOUR
-            if piece.is_day:
-                hourly[at : at + 24] += piece.cells.series
+            if piece.days:
+                hourly[at : at + 24 * piece.days] += piece.cells.series
             else:
                 hourly[at] += piece.cells.totals[:SERIES]
                 moments.setdefault(piece.start, []).append(piece.cells.moments)
         edges = [parts[0].start, *(part.end for part in parts)]
         cut = {hour_of(edge) for edge in edges} - moments.keys()
-        of_days = {piece.start for piece in pieces if piece.is_day}
-        for hour, cells in find_hours(self._connection, [at for at in cut if day_start(at) in of_days]).items():
+        within_days = [at for at in cut if any(piece.days and piece.holds(at) for piece in pieces)]
+        for hour, cells in find_hours(self._connection, within_days).items():
             moments[hour] = [cells.moments]
         before = np.concatenate([np.zeros((1, SERIES)), np.cumsum(hourly, axis=0)])
         so_far = []

@@ -7,10 +7,12 @@ last hours stay *open* (nothing is stored) until nothing can usually be added to
 One process counts at a time (a lease). Counting reads; what it found is written in a short transaction of its own.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
@@ -121,10 +123,7 @@ def store(connection: Connection, start: datetime, end: datetime, tallies: Mappi
     hours = rollups.c.start >= start, rollups.c.start < end
     connection.execute(delete(rollups).where(rollups.c.grain == "hour", *hours))
     connection.execute(delete(rollup_due).where(rollup_due.c.start >= start, rollup_due.c.start < end))
-    rows = [
-        {"grain": "hour", "start": hour, "cells": cells_of(tally, numbers).to_bytes()}
-        for hour, tally in tallies.items()
-    ]
+    rows = [_row("hour", hour, cells_of(tally, numbers)) for hour, tally in tallies.items()]
     if rows:
         connection.execute(insert(rollups), rows)
     day = day_start(start)
@@ -134,7 +133,20 @@ def store(connection: Connection, start: datetime, end: datetime, tallies: Mappi
     if is_over and not find_due(connection, day, day + DAY):
         parts = {hour.hour: cells for hour, cells in find_cells(connection, "hour", day, day + DAY)}
         if parts:
-            connection.execute(insert(rollups).values(grain="day", start=day, cells=day_of(parts).to_bytes()))
+            connection.execute(insert(rollups), [_row("day", day, day_of(parts))])
+
+
+def _row(grain: str, start: datetime, cells: Cells) -> dict[str, Any]:
+    raw = cells.to_bytes()
+    digest = int.from_bytes(hashlib.blake2b(raw, digest_size=6).digest(), "little")
+    return {"grain": grain, "start": start, "digest": digest, "cells": raw}
+
+
+def digest_days(connection: Connection, start: datetime, end: datetime) -> tuple[int, int]:
+    """How many days are stored, and a sum that is another one once any of them is counted anew."""
+    days = rollups.c.grain == "day", rollups.c.start >= start, rollups.c.start < end
+    number, digests = connection.execute(select(func.count(), func.sum(rollups.c.digest)).where(*days)).one()
+    return number, int(digests or 0)
 
 
 def find_cells(connection: Connection, grain: str, start: datetime, end: datetime) -> list[tuple[datetime, Cells]]:
@@ -170,6 +182,11 @@ def find_texts(connection: Connection, numbers: Iterable[int]) -> dict[int, str]
     for some in chunks(sorted(numbers)):
         found.update((number, text) for text, number in connection.execute(_NUMBERS.where(terms.id.in_(some))))
     return found
+
+
+def count_texts(connection: Connection) -> int:
+    """The greatest number of a text."""
+    return connection.execute(select(func.max(rollup_terms.c.id))).scalar() or 0
 
 
 def _number(connection: Connection, texts: set[str]) -> dict[str, int]:

@@ -24,7 +24,7 @@ def fill_long(file: Path, events: int, days: int, end: datetime) -> tuple[int, i
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA cache_size=-400000")
     copies = -(-days // TEMPLATE_DAYS)
-    _make_template(connection, int(events / copies / 12.05), end)
+    _make_template(connection, int(events / copies / 11.6), end)
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
         "AND tbl_name IN ('events', 'list_log', 'sessions')"

@@ -14,6 +14,7 @@ def upgrade() -> None:
         "rollups",
         sa.Column("grain", sa.String(4), nullable=False),
         sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.BigInteger(), nullable=False),
         sa.Column("cells", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("grain", "start", name=op.f("pk_rollups")),
     )
