@@ -126,6 +126,7 @@ def test_what_shoppers_do_is_shown(page: Page, mortal_server: Server) -> None:
     expect(panel(page, "Latency by stage")).to_contain_text("Autosuggest")
     expect(panel(page, "Latency by endpoint")).to_contain_text("POST /autosuggest")
     expect(panel(page, "Models")).to_contain_text("tiny")
+    expect(panel(page, "Drift")).to_contain_text("not known yet")
     expect(page).to_have_title("Dashboard – Enhanced CADENCE")
     assert page.locator("main img").count() == 0
 
