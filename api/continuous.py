@@ -5,6 +5,7 @@ doing, so it does not matter who comes first.
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from database.repositories.audit import Actor, Audited, AuditRepository
 from database.repositories.experiments import ExperimentRepository, ExperimentRow
 from database.repositories.jobs import JobRepository
 
+_REST_TIMES = 20
+
 _log = structlog.get_logger(__name__)
 
 
@@ -32,6 +35,7 @@ class Continuous:
 
     def __init__(self, state: AppState, reloader: Reloader, processes: JobProcesses) -> None:
         self._state, self._reloader, self._processes = state, reloader, processes
+        self._rest_until = 0.0  # a large log takes seconds to count, and others ask for it, too
 
     async def keep_going(self, stop: asyncio.Event) -> None:
         """Looks at intervals until told to stop. What fails is tried again at the next look."""
@@ -66,20 +70,27 @@ class Continuous:
     async def guard(self) -> None:
         """Ends each promotion for which there is enough to decide."""
         for experiment in self._promoting():
+            if time.monotonic() < self._rest_until:
+                return
+            begun = time.monotonic()
             decision = await self._decision(experiment)
+            self._rest_until = time.monotonic() + _REST_TIMES * (time.monotonic() - begun)
             if decision.step is Step.WAIT:
                 continue
             version = candidate_of(experiment) or ""
+            if not await self._end(experiment, version, decision):
+                continue  # stopped by somebody while it was counted, or decided by another worker
             if decision.step is Step.PROMOTE:
                 try:
                     await self._reloader.reload(version)
                 except ProblemError as error:
-                    decision = Decision(Step.ROLL_BACK, error.detail)
-            await self._end(experiment, version, decision)
+                    details = {"reason": error.detail, "experiment": experiment.name}
+                    await self._audit(Audited(datetime.now(UTC), Actor.GUARD, Step.ROLL_BACK.value, version, details))
 
     def _promoting(self) -> list[Experiment]:
-        now = datetime.now(UTC)
-        return [one for one in self._state.experiments.current if one.runs(now) and candidate_of(one)]
+        """Without experiments nobody is shown the candidate, so nothing can be decided."""
+        now, experiments = datetime.now(UTC), self._state.experiments
+        return [one for one in experiments.current if experiments.enabled and one.runs(now) and candidate_of(one)]
 
     async def _decision(self, experiment: Experiment) -> Decision:
         version, now = candidate_of(experiment), datetime.now(UTC)
@@ -93,7 +104,8 @@ class Continuous:
             patience=timedelta(hours=wish.promotion_hours),
         )
 
-    async def _end(self, experiment: Experiment, version: str, decision: Decision) -> None:
+    async def _end(self, experiment: Experiment, version: str, decision: Decision) -> bool:
+        """Claims the decision by stopping the experiment; False where it has another version meanwhile."""
         now = datetime.now(UTC)
         stopped = replace(experiment, stopped=True, version=experiment.version + 1)
         details = {"reason": decision.reason, "experiment": experiment.name}
@@ -103,11 +115,12 @@ class Continuous:
                 await ExperimentRepository(session).add(row)
                 done = Audited(now, Actor.GUARD, decision.step.value, version, details)
                 await AuditRepository(session).add(done)
-        except ConflictError:  # another worker has just ended it
-            return
+        except ConflictError:
+            return False
         self._state.metrics.promotions_ended[decision.step.value] += 1
         await self._state.experiments.refresh()
         _log.info("promotion ended", artifact_version=version, step=decision.step.value)
+        return True
 
     async def _audit(self, done: Audited) -> None:
         async with self._state.database.transaction() as session:

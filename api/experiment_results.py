@@ -48,7 +48,7 @@ class Outcomes:
     counts: Counts
     before: Counts | None
     until: datetime
-    credits: Mapping[str, float] | None = None  # of an interleaving, by session
+    credits: Mapping[str, float] | None = None  # of an interleaving, by unit
 
 
 class ExperimentResultsReader:
@@ -95,7 +95,8 @@ def read_outcomes(connection: Connection, experiment: Experiment, until: datetim
         return Outcomes(exposed, _tables(at, ()), None, until)
     found = count_outcomes(connection, experiment.name, by_session=by_session, start=exposed.since, end=until)
     counts = _tables(at, found)
-    counts["searches"] += counts["empty_searches"]
+    for name in ("searches", "followed_searches"):
+        counts[name] += counts["empty_searches"]
     if by_session:  # a visit has no earlier days
         return Outcomes(exposed, counts, None, until)
     earlier = list(count_before(connection, experiment.name, by_session=by_session, first=exposed.since))
@@ -105,7 +106,8 @@ def read_outcomes(connection: Connection, experiment: Experiment, until: datetim
 def _interleaved(connection: Connection, experiment: Experiment, exposed: Exposed, until: datetime) -> Outcomes:
     credits: Mapping[str, float] = {}
     if exposed.since is not None:
-        credits = find_credits(connection, experiment.name, start=exposed.since, end=until)
+        by_user = experiment.unit is Unit.USER
+        credits = find_credits(connection, experiment.name, start=exposed.since, end=until, by_user=by_user)
     return Outcomes(exposed, {}, None, until, credits)
 
 
@@ -168,7 +170,7 @@ def _preference(found: Preference, control: str, treatment: str) -> PreferenceBo
     return PreferenceBody(
         control=control,
         treatment=treatment,
-        sessions=found.sessions,
+        units=found.sessions,
         for_control=found.for_a,
         for_treatment=found.for_b,
         treatment_share=found.share_b,

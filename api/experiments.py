@@ -63,15 +63,14 @@ class Experiments(Followed[tuple[Experiment, ...]]):
     def wanted_versions(self) -> set[str]:
         """Published versions that an experiment which runs serves beside the current one."""
         now = datetime.now(UTC)
-        arms = [arm for one in self.current if self.enabled and one.runs(now) for arm in one.arms]
-        return {arm.changes.artifact_version for arm in arms if arm.changes.artifact_version is not None}
+        return set[str]().union(*(one.versions for one in self.current if self.enabled and one.runs(now)))
 
     def _assigner(self) -> Assigner:
         """Of the experiments whose versions are all here: until then nobody takes part, in none of the arms."""
         versions = self._resident.versions
         state = (self.current, versions)
         if self._compiled[0] != state:
-            here = [one for one in self.current if not one.stopped and _versions(one) <= set(versions) and self.enabled]
+            here = [one for one in self.current if not one.stopped and one.versions <= set(versions) and self.enabled]
             self._compiled = (state, Assigner(here, [_meant(one.audience) for one in here]))
         return self._compiled[1]
 
@@ -80,11 +79,6 @@ class Experiments(Followed[tuple[Experiment, ...]]):
 
     async def _read(self, session: AsyncSession) -> tuple[Experiment, ...]:
         return tuple(Experiment.from_dict(row.definition) for row in await ExperimentRepository(session).newest())
-
-
-def _versions(experiment: Experiment) -> set[str]:
-    named = {arm.changes.artifact_version for arm in experiment.arms}
-    return {version for version in named if version is not None}
 
 
 def _meant(audience: Audience) -> list[frozenset[int]]:
@@ -106,12 +100,13 @@ def assigned(state: "AppState", caller: Caller, *, known: bool) -> Assignment:
 def suggestion_changes(reply: SuggestReply, shopper: "Shopper | None") -> frozenset[str]:
     """What could have made a difference to a list of suggestions for a prefix.
 
-    The same in every arm: that the models were asked, and how many lines there are, does not depend on these changes.
+    The same in every arm: the first source that wants the models does so before any arm can make a difference, and
+    whether they were in time, which a wider beam changes, is not asked.
     """
     possible = VERSION
     if len(reply.suggestions) > 1:
         possible |= {"suggestion_diversity"}
-    if "beam" in reply.stage_ms:
+    if reply.asks_models:
         possible |= {"beam_width"}
     if shopper is not None and shopper.is_known:
         possible |= {"personalization_weights"}
@@ -163,8 +158,8 @@ def logged(
     shaped = [one for one in assignment.shaped(possible) if interleaved or one.arm is not None]
     if not shaped:
         return NOT_SHAPED
-    named: Mapping[str, str] = {one.experiment.name: one.name for one in shaped}
-    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    named: Mapping[str, str] = {one.experiment.name: one.name for one in shaped if not one.by_hand}
+    text = json.dumps(named, sort_keys=True, separators=(",", ":")) if named else None
     return Logged(text, tuple(_exposure(one, caller, request_id, at) for one in shaped))
 
 

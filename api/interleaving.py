@@ -62,7 +62,7 @@ async def suggested(
 ) -> InterleavedSuggestions:
     """`complete` gives one arm's list; cards and scopes are those of the arm whose line stands first."""
     one, other = [await complete(changes) for changes in _arms(placement, assignment)]
-    if one.texts == other.texts:
+    if one.texts == other.texts or one.reply.late or other.reply.late:  # who was late would lose for that alone
         return InterleavedSuggestions(one, differs=False)
     both = _together(placement, one.texts, other.texts, seed, limit)
     lines = {line.text: line for line in (*other.reply.suggestions, *one.reply.suggestions)}

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.catalog import CatalogFollower
+from api.completion import prepare
 from api.embedded_search import EmbeddedSearch
 from api.live_queries import LiveQueries
 from api.models import load_warm
@@ -79,7 +81,7 @@ class Variants:
             try:
                 self._resident[version] = await _loaded(state, version, load, spawn)
                 _log.info("variant ready", artifact_version=version)
-            except CadenceError as error:
+            except (CadenceError, SQLAlchemyError, OSError) as error:
                 self._refused.add(version)
                 state.metrics.counts["versions_refused"] += 1
                 _log.error("a variant cannot be served", artifact_version=version, error=str(error))
@@ -99,8 +101,16 @@ async def _loaded(state: AppState, version: str, load: Load, spawn: Spawn | None
     models: Models = await load_warm(state.settings, version, load, spawn)
     catalog = CatalogFollower(state.database, state.settings.serving.catalog_refresh_seconds, models.catalog)
     live = LiveQueries(state.database, state.settings.suggest, state.rules, models)
-    await catalog.refresh()
-    await live.refresh()
+    try:
+        await catalog.refresh()
+        await live.refresh()
+    except SQLAlchemyError:
+        if models.process is not None:
+            await models.process.close()
+        raise
+    for prefix in models.head(state.settings.suggest.suggest_warm_prefixes):
+        with suppress(CadenceError):  # as in `api.warming`: a cold arm would be late more often than the other one
+            await prepare(state, models, prefix)
     variant = Variant(Served(models, live, EmbeddedSearch(lambda: models.search, state.threads)))
     for follow in (catalog.keep_fresh, catalog.keep_embedding, live.keep_fresh):
         variant.keep(follow)

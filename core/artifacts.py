@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,9 +130,9 @@ def versions(artifacts: Path) -> list[str]:
     return sorted(path.name for path in artifacts.iterdir() if (path / _MANIFEST).is_file())
 
 
-def remove_old(artifacts: Path, keep: int = 2) -> None:
-    """Deletes all but the `keep` newest versions, the current one and the one before it."""
-    needed = {current_version(artifacts), previous_version(artifacts)}
+def remove_old(artifacts: Path, keep: int = 2, also: Collection[str] = ()) -> None:
+    """Deletes all but the `keep` newest versions, the current one, the one before it and those named `also`."""
+    needed = {current_version(artifacts), previous_version(artifacts), *also}
     for version in versions(artifacts)[:-keep]:
         if version not in needed:
             shutil.rmtree(artifacts / version)

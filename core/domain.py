@@ -190,6 +190,7 @@ class SuggestReply:
     personalized: bool = False  # the shopper's earlier queries had a say
     scopes: tuple[Scope, ...] = ()  # of the best suggestion, the largest first; none where it is all in one category
     late: tuple[str, ...] = ()  # sources left out because the time was up
+    asks_models: bool = False  # the models were wanted, in time or not
 
 
 class SortOrder(StrEnum):

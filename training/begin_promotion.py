@@ -37,3 +37,16 @@ async def begin_promotion(settings: Settings, version: str) -> str:
     finally:
         await database.dispose()
     return experiment.name
+
+
+async def served_versions(settings: Settings) -> set[str]:
+    """Versions that experiments which are not over serve, or will."""
+    database, now = Database(settings.storage.url), datetime.now(UTC)
+    try:
+        async with database.reading() as session:
+            rows = await ExperimentRepository(session).newest()
+    finally:
+        await database.dispose()
+    found = [Experiment.from_dict(row.definition) for row in rows]
+    going_on = [one for one in found if not one.stopped and (one.ends_at is None or one.ends_at > now)]
+    return set[str]().union(*(one.versions for one in going_on))

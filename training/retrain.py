@@ -23,7 +23,7 @@ from core.errors import ArtifactError
 from core.services.bundle import load_bundle
 from database.connection import Database
 from database.job_report import JobReport, JobSteps, run_job
-from training.begin_promotion import begin_promotion
+from training.begin_promotion import begin_promotion, served_versions
 from training.gate import Verdict, compare
 from training.measured_searches import (
     NewestSearches,
@@ -95,11 +95,11 @@ def retrain(settings: Settings, report: JobReport) -> int:
     counts = {"products": len(data.products), "queries": len(data.queries), "measured": len(texts)}
     promoted = None
     if verdict.accepted and settings.experiments.enable_ab_testing and settings.experiments.promotion_share:
-        artifacts.remove_old(settings.storage.artifacts)
+        artifacts.remove_old(settings.storage.artifacts, also=asyncio.run(served_versions(settings)))
         artifacts.stage(settings.storage.artifacts, candidates / version)
         promoted = asyncio.run(begin_promotion(settings, version))
     elif verdict.accepted:
-        artifacts.remove_old(settings.storage.artifacts)
+        artifacts.remove_old(settings.storage.artifacts, also=asyncio.run(served_versions(settings)))
         artifacts.adopt(settings.storage.artifacts, candidates / version)
     state = JobState.DONE if verdict.accepted else JobState.REJECTED
     report.finish(state, counts=counts, result=_result(plan, version, verdict) | {"promotion": promoted})

@@ -82,6 +82,11 @@ async def change_experiment(name: ExperimentName, body: ExperimentChange, state:
     if before.stopped:
         raise ProblemError(409, "conflict", f"{name} is stopped; define another experiment.")
     after = replace(before, version=before.version + 1)
+    if body.traffic is not None and body.traffic < before.traffic:
+        detail = (
+            "traffic: can only grow; who has seen an arm would see it no more, and still be counted. Stop it instead."
+        )
+        raise ProblemError(422, "validation_error", detail, field="traffic")
     if body.traffic is not None:
         after = replace(after, traffic=body.traffic)
     if body.ends_at is not None:
@@ -116,11 +121,14 @@ async def _store(state: AppState, experiment: Experiment, action: str) -> Experi
 
 
 def _check_versions(state: AppState, experiment: Experiment) -> None:
-    named = {version for arm in experiment.arms if (version := arm.changes.artifact_version) is not None}
     published = artifacts.versions(state.settings.storage.artifacts)
-    if unknown := sorted(named - set(published) - {state.models.version}):
+    if unknown := sorted(experiment.versions - set(published) - {state.models.version}):
         raise ProblemError(404, "unknown_version", f"No such version is published: {', '.join(unknown)}.", field="arms")
-    beside = (named | state.experiments.wanted_versions) - {state.models.version}
+    now = datetime.now(UTC)
+    others = [
+        one for one in state.experiments.current if not one.stopped and (one.ends_at is None or one.ends_at > now)
+    ]
+    beside = experiment.versions.union(*(one.versions for one in others)) - {state.models.version}
     if len(beside) > MOST:
         raise ProblemError(
             409,
@@ -159,7 +167,6 @@ def _overrides(state: AppState, asked: Overrides) -> dict[str, str]:
 
 def _response(state: AppState, row: ExperimentRow) -> ExperimentResponse:
     one = Experiment.from_dict(row.definition)
-    named = {version for arm in one.arms if (version := arm.changes.artifact_version) is not None}
     now = datetime.now(UTC)
     return ExperimentResponse(
         name=one.name,
@@ -184,7 +191,7 @@ def _response(state: AppState, row: ExperimentRow) -> ExperimentResponse:
         starts_at=one.starts_at,
         ends_at=one.ends_at,
         changed_at=row.created_at,
-        waiting_for=sorted(named - set(state.variants.versions)) if one.runs(now) else [],
+        waiting_for=sorted(one.versions - set(state.variants.versions)) if one.runs(now) else [],
     )
 
 

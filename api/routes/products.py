@@ -57,7 +57,7 @@ async def product(product_id: ProductId, state: State) -> ProductResponse:
     return ProductResponse(**asdict(known[product_id]))
 
 
-@router.put("/{product_id:path}", responses=_PROBLEMS)
+@router.put("/{product_id:path}", responses=_PROBLEMS_OF_ONE)  # 404: a line break is in no path
 async def put_product(product_id: ProductId, body: ProductBody, state: State) -> ChangesResponse:
     """Adds a product, or replaces the one with this id: fields that are not given are not known any more."""
     return _answer(await _changed(state, CatalogChanges(upserts=[body.product(product_id)])))

@@ -63,15 +63,15 @@ class VerdictBody(ResponseBody):
 
 
 class PreferenceBody(ResponseBody):
-    """Of an interleaving: what shoppers chose from lists that showed both arms. Its unit is the session."""
+    """Of an interleaving: what units (users, or sessions) chose from lists that showed both arms."""
 
     control: str
     treatment: str
-    sessions: int = Field(description="that were shown a list of both arms")
-    for_control: int = Field(description="sessions whose choices say more for the control")
+    units: int = Field(description="that were shown a list of both arms")
+    for_control: int = Field(description="units whose choices say more for the control")
     for_treatment: int
-    treatment_share: float = Field(description="sessions for the treatment, and half of those for none")
-    mean_credit: float = Field(description="of a session; above 0 for the treatment")
+    treatment_share: float = Field(description="units for the treatment, and half of those for none")
+    mean_credit: float = Field(description="of a unit; above 0 for the treatment")
     low: float | None = Field(description=f"always-valid interval of the mean credit {_LEVEL}; null: open")
     high: float | None
     p_value: float = Field(description="always valid")

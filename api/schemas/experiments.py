@@ -19,6 +19,7 @@ from api.schemas.base import (
 )
 from core.experiments.assignment import INTERLEAVED
 from core.experiments.definition import Method, Unit
+from core.experiments.promotion_names import PREFIX
 from core.experiments.unit_metrics import METRICS
 
 MOST_ARMS = 8
@@ -111,6 +112,13 @@ class ExperimentRequest(RequestBody):
     ends_at: UtcTime | None = Field(default=None, description="exclusive; absent: when it is stopped")
 
     _known = field_validator("primary_metric")(_known_metric)
+
+    @field_validator("name")
+    @classmethod
+    def _not_a_promotion(cls, value: str) -> str:
+        if value.startswith(PREFIX):
+            raise ValueError(f"names that begin with {PREFIX} are those of promotions")
+        return value
 
     @field_validator("slice")
     @classmethod

@@ -131,6 +131,11 @@ class Experiment:
         """What any of the arms changes."""
         return frozenset[str]().union(*(arm.changes.names for arm in self.arms))
 
+    @property
+    def versions(self) -> set[str]:
+        """Published versions that its arms name."""
+        return {version for arm in self.arms if (version := arm.changes.artifact_version) is not None}
+
     def runs(self, at: datetime) -> bool:
         """Whether units are assigned at this time."""
         begun = self.starts_at is None or at >= self.starts_at

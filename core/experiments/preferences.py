@@ -54,13 +54,13 @@ def prefer(credits: npt.ArrayLike, planned: float, alpha: float = 0.05) -> Prefe
 
 
 def judge_preference(preference: Preference | None, treatment: str, planned: int, alpha: float = 0.05) -> Verdict:
-    """What an interleaving says of its `treatment`, at any time somebody looks. None: no session yet."""
+    """What an interleaving says of its `treatment`, at any time somebody looks. None: nobody yet."""
     if preference is None or not math.isfinite(preference.low):
-        sessions = 0 if preference is None else preference.for_a + preference.for_b
-        chose = f"{sessions:,} sessions chose between the arms"
+        chose_any = 0 if preference is None else preference.for_a + preference.for_b
+        chose = f"{chose_any:,} units chose between the arms"
         return Verdict(State.TOO_EARLY, f"Too early to say anything of {treatment}: {chose}, {planned:,} are planned.")
     said = (
-        f"{preference.for_b:,} sessions chose what {treatment} brought and {preference.for_a:,} what the control did, "
+        f"{preference.for_b:,} units chose what {treatment} brought and {preference.for_a:,} what the control did, "
         f"of {preference.sessions:,} (always-valid p = {preference.always_valid_p:.2g})"
     )
     if preference.always_valid_p < alpha:

@@ -1,7 +1,8 @@
 """A new version's way to all shoppers: a small share sees it first, and guardrails decide.
 
 It is an experiment like any other, which ends by itself: with harm shown the version goes, and without any it serves
-everybody. What decides are always-valid numbers, so looking every minute raises no false alarms.
+everybody. What is harm is decided by always-valid numbers, so looking every minute does no harm itself; the split is
+tested anew each time, and therefore held to a stricter level.
 """
 
 from dataclasses import dataclass
@@ -9,15 +10,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.experiments.definition import Arm, Changes, Experiment, Guardrail, Slice
+from core.experiments.promotion_names import PREFIX
 from core.experiments.report import Report
 from core.experiments.verdict import State
 
-PREFIX = "promotion-"
 LAYER = "promotion"
 CONTROL, CANDIDATE = "current", "candidate"
 _TOLERANCE = 0.02  # relative: what two trainings of equal worth may differ by
 _RAILS = ("conversion", "click_rate", "suggestion_ctr", "zero_result_rate")
-_HARM = (State.BROKEN_SPLIT, State.GUARDRAIL_HARMED, State.WORSE)
+_HARM = (State.GUARDRAIL_HARMED, State.WORSE)
+_SPLIT_LEVEL = 1e-6  # of the chi-square test of the split, which is looked at every minute
+_FEWEST = 30  # shoppers that a version must have served, however long it waited
 
 
 class Step(StrEnum):
@@ -60,10 +63,11 @@ def decide(report: Report, *, units: int, age: timedelta, patience: timedelta) -
     verdict, served = report.verdicts[CANDIDATE], report.units[CANDIDATE]
     if verdict.state in _HARM:
         return Decision(Step.ROLL_BACK, verdict.sentence)
-    if verdict.state is State.BETTER:
-        return Decision(Step.PROMOTE, verdict.sentence)
+    if verdict.state is State.BROKEN_SPLIT:
+        certain = report.split is not None and report.split.p_value < _SPLIT_LEVEL
+        return Decision(Step.ROLL_BACK if certain else Step.WAIT, verdict.sentence)
     if served >= units:
         return Decision(Step.PROMOTE, f"{served:,} shoppers were served, and no harm was seen")
-    if age >= patience:
+    if age >= patience and served >= _FEWEST:
         return Decision(Step.PROMOTE, f"no harm was seen in {age.total_seconds() / 3_600:g} hours")
     return Decision(Step.WAIT, f"{served:,} of {units:,} shoppers were served")

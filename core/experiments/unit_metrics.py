@@ -45,7 +45,7 @@ class Counted:
     ranked_choices: float = 0.0
     keystrokes: float = 0.0  # lists of suggestions for a prefix
     searches: float = 0.0  # those that found nothing included
-    followed_searches: float = 0.0  # those that a click can be tied to
+    followed_searches: float = 0.0  # those that a click can be tied to, or that showed nothing to click
     clicked_searches: float = 0.0
     empty_searches: float = 0.0
 
@@ -57,7 +57,7 @@ METRICS: Mapping[str, UnitMetric] = {
     "search_ctr": UnitMetric(
         Kind.RATIO,
         "clicked_searches",
-        "searches with a click on a product of their list, of all searches that showed products and can be followed",
+        "searches with a click on a product of their list, of those that can be followed and those that showed nothing",
         "followed_searches",
     ),
     "zero_result_rate": UnitMetric(

@@ -20,6 +20,7 @@ class Gathered:
     scores: tuple[float, ...]  # log scores of the pool's candidates, in their order, best first
     stage_ms: dict[str, float]  # by source
     complete: bool  # every source that was wanted had its say in time
+    asks_models: bool = False  # the models were wanted, whether or not they were in time
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,12 @@ class SuggestService:
         if typed is None or allowed == frozenset():
             return Gathered(None, pool, (), stage_ms, True)
         keystroke = Keystroke(typed, query.limit, allowed, deadline, query.beam_width)
-        complete = True
+        complete, asks_models = True, False
         for source in self._sources:
             begun = time.perf_counter()
             if not source.wanted(keystroke, pool):
                 continue
+            asks_models |= source.generates
             if source.generates and not generate:
                 complete = False
                 continue
@@ -91,12 +92,13 @@ class SuggestService:
         begun = time.perf_counter()
         scores = self._keep_findable(pool, typed)
         if self._bundle.has_catalog and self._relaxed.wanted(keystroke, pool):
-            complete &= generate
+            complete, asks_models = complete and generate, True
             if generate and begun < deadline:
                 self._relaxed.add(keystroke, pool)
                 scores = self._keep_findable(pool, typed)
         stage_ms["products"] = 1e3 * (time.perf_counter() - begun)
-        return Gathered(typed, pool, scores, stage_ms, complete and not pool.late and begun < deadline)
+        in_time = complete and not pool.late and begun < deadline
+        return Gathered(typed, pool, scores, stage_ms, in_time, asks_models)
 
     def finish(self, gathered: Gathered, query: SuggestQuery, now: Now) -> SuggestReply:
         """The list of `query` from what was gathered for it."""
@@ -128,7 +130,9 @@ class SuggestService:
         scopes = self._bundle.scopes(chosen[0].text) if chosen and query.category is None else ()
         cards = self._cards(suggestions, query.include_products)
         stages = gathered.stage_ms | {"finish": 1e3 * (time.perf_counter() - begun)}
-        return SuggestReply(suggestions, cards, stages, added is not None, scopes, tuple(pool.late))
+        return SuggestReply(
+            suggestions, cards, stages, added is not None, scopes, tuple(pool.late), gathered.asks_models
+        )
 
     def finds(self, text: str) -> int | None:
         """How many products hold every term of the normalised `text`; None without a catalogue."""

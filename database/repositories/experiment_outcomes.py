@@ -144,23 +144,31 @@ def _weight() -> ColumnElement[float]:
 
 
 def _paid() -> ColumnElement[float]:
-    """What the event says, else one at the catalogue's price; 0 where neither knows."""
-    said = events.c.additional_data
-    price = func.coalesce(said["price"].as_float(), products.c.price, 0.0)
-    quantity = func.coalesce(said["quantity"].as_float(), 1.0)
+    """What the event says, else one at the catalogue's price; 0 where neither knows. Storefronts may send anything:
+    what no price or number of pieces can be counts as not said, as in `core.analytics.fold`."""
+
+    def sensible(name: str) -> ColumnElement[float | None]:
+        value = events.c.additional_data[name].as_float()
+        return case((and_(value >= 0, value < 1e9), value))
+
+    price: ColumnElement[float] = func.coalesce(sensible("price"), products.c.price, 0.0)
+    quantity: ColumnElement[float] = func.coalesce(sensible("quantity"), 1.0)
     return price * quantity
 
 
-def find_credits(connection: Connection, experiment: str, *, start: datetime, end: datetime) -> dict[str, float]:
-    """Of an interleaving: what each session's choices say for the treatment, by session.
+def find_credits(
+    connection: Connection, experiment: str, *, start: datetime, end: datetime, by_user: bool
+) -> dict[str, float]:
+    """Of an interleaving: what choices say for the treatment, by session, or `by_user` where there is one.
 
-    Sessions that were shown a list of both arms and chose nothing that counts have 0. A thing chosen twice from one
+    Those that were shown a list of both arms and chose nothing that counts have 0. A thing chosen twice from one
     list counts once.
     """
     log = list_log.c
     shown = and_(log.experiments.is_not(None), log.created_at >= start, log.created_at < end)
     kinds = log.kind.in_(["suggest", "search", "browse"])
-    named = select(log.session_id, log.experiments).where(shown, kinds).distinct()
+    whose = func.coalesce(log.user_key, log.session_id) if by_user else log.session_id
+    named = select(whose, log.experiments).where(shown, kinds).distinct()
     credits = {
         session: 0.0
         for session, experiments in connection.execute(named)
@@ -168,7 +176,7 @@ def find_credits(connection: Connection, experiment: str, *, start: datetime, en
     }
     chosen = case((events.c.action == Action.CLICK.value, events.c.item_id), else_=events.c.query)
     choices = (
-        select(log.request_id, log.session_id, log.experiments, log["items"], chosen)
+        select(log.request_id, whose, log.experiments, log["items"], chosen)
         .select_from(events.join(list_log, log.request_id == events.c.request_id))
         .where(
             events.c.action.in_([Action.CLICK.value, Action.SUGGESTION_CLICK.value]),

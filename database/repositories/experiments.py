@@ -39,11 +39,15 @@ class Exposure:
 
 
 def insert_exposures(connection: Connection, batch: Sequence[Exposure]) -> None:
-    """Append those that are the first of their unit; the others change nothing."""
+    """Append those that are the first of their unit. Of the others only a choice by hand counts: it takes them out."""
     if batch:
         rows = [{name: getattr(one, name) for name in Exposure.__slots__} for one in batch]
         statement = upsert(connection.dialect, exposures)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=["experiment", "unit"]), rows)
+        by_hand = statement.excluded.chosen_by_hand
+        first = statement.on_conflict_do_update(
+            index_elements=["experiment", "unit"], set_={"chosen_by_hand": by_hand}, where=by_hand
+        )
+        connection.execute(first, rows)
 
 
 class ExperimentRepository:

@@ -16,6 +16,8 @@ from database.repositories.statements import chunks
 
 # What was received so long before the last look is looked at again: another process may have committed it since.
 OVERLAP = timedelta(seconds=30)
+# Operators may store events of any time; what is before the first log that anybody has is a slip, and is not counted.
+FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 _WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
 _ACTIONS = [action.value for action in Action]
 _KINDS = ("suggest", "search", "browse", "recommend")
@@ -30,7 +32,7 @@ def find_changes(connection: Connection, state: RollupState, now: datetime) -> t
         hours |= _hours(connection, list_log.c.created_at, list_log.c.kind.in_(_KINDS))
         return replace(newest, imports=_spans(connection, {}, events.c.import_id.is_not(None))), _before(hours, end)
     e = events.c
-    new = (e.action.in_(_ACTIONS), e.received_at >= state.looked_at - OVERLAP)
+    new = (e.action.in_(_ACTIONS), e.received_at >= state.looked_at - OVERLAP, e.occurred_at >= FIRST)
     hours = {last + number * HOUR for number in range(max(0, (end - last) // HOUR))}  # they have closed since
     late = (*new, e.occurred_at < last + _WINDOW)
     for at in _parts_of_hours(connection, *late):
@@ -51,7 +53,7 @@ def _before(hours: Iterable[datetime], end: datetime) -> set[datetime]:
 
 
 def _hours(connection: Connection, at: ColumnElement[datetime], *where: ColumnElement[bool]) -> set[datetime]:
-    return {hour_of(part) for part in _distinct(connection, at, 13, "hour", *where)}
+    return {hour_of(part) for part in _distinct(connection, at, 13, "hour", at >= FIRST, *where)}
 
 
 def _parts_of_hours(connection: Connection, *where: ColumnElement[bool]) -> set[datetime]:

@@ -74,7 +74,7 @@ class SmallShop:
         if query.beam_width in self.for_beam:
             texts = list(self.for_beam[query.beam_width])
             found = tuple(sorted((one for one in found if one.text in texts), key=lambda one: texts.index(one.text)))
-        return SuggestReply(found, ("p1", "gone", "p2")[: query.include_products], {"beam": 1.0})
+        return SuggestReply(found, ("p1", "gone", "p2")[: query.include_products], {"beam": 1.0}, asks_models=True)
 
     def gather(self, query: SuggestQuery, deadline: float, generate: bool) -> Gathered:
         self.gather_calls.append(query)

@@ -169,10 +169,34 @@ def test_harm_to_shoppers_rolls_it_back(
 
 
 def test_patience_ends_for_small_shops() -> None:
-    said = report(promotion("2", 0.5, 1_000, datetime.now(UTC)), [], no_counts(0))
-    day = timedelta(days=1)
+    experiment, day = promotion("2", 0.5, 1_000, datetime.now(UTC)), timedelta(days=1)
+    said = report(experiment, ["current", "candidate"] * 30, no_counts(60))
     assert decide(said, units=1_000, age=day, patience=2 * day).step is Step.WAIT
     assert decide(said, units=1_000, age=2 * day, patience=2 * day).step is Step.PROMOTE
+    unseen = report(experiment, [], no_counts(0))
+    assert decide(unseen, units=1_000, age=9 * day, patience=2 * day).step is Step.WAIT
+
+
+def test_a_split_that_is_odd_by_chance_is_waited_for() -> None:
+    experiment, day = promotion("2", 0.5, 100, datetime.now(UTC)), timedelta(days=1)
+    for odd, step in ((240, Step.WAIT), (400, Step.ROLL_BACK)):
+        said = report(experiment, ["current"] * odd + ["candidate"] * 150, no_counts(odd + 150))
+        assert said.split is not None and said.split.alarm
+        assert decide(said, units=100, age=day, patience=day).step is step
+
+
+def test_a_promotion_that_was_stopped_meanwhile_is_left_alone(
+    client: TestClient, versions: Versions, patient: Settings, admin: dict[str, str]
+) -> None:
+    name = promote(client, versions, patient)
+    expose(client, name, {"current": 100, "candidate": 100})
+    known = state_of(client).experiments.current
+    stopped = client.patch(f"/admin/experiments/{name}", json={"stopped": True}, headers=admin)
+    assert stopped.status_code == 200
+    state_of(client).experiments.current = known  # as another worker, or a count that takes its time, still sees it
+    in_service(client, continuous(client).guard)
+    assert served(client) == "1"
+    assert audited(client, admin)[-1] == ("operator", "stop_experiment", name)
 
 
 def test_a_second_promotion_takes_the_place_of_the_first(

@@ -1,6 +1,7 @@
 """The dashboard's stored counts say what a plain count of the log says, whatever came late and whoever counted when."""
 
 import asyncio
+import dataclasses
 import json
 import random
 from collections.abc import Sequence
@@ -226,3 +227,15 @@ async def test_too_much_that_is_missing_is_counted_from_the_log(database: Databa
     assert await database.read(ask) == Freshness(NOW.replace(minute=0, second=0), frozenset(), 8)
     await database.commit(lambda connection: connection.execute(delete(rollups)))
     assert not (await database.read(ask)).is_complete
+
+
+async def test_an_event_of_the_year_one_stops_nothing(database: Database) -> None:
+    clock, log = Clock(NOW), RandomLog(8, visits=4)
+    slip = Engagement("slip", Action.CLICK, datetime(1, 1, 1, tzinfo=UTC), "s", item_id="p1")
+    await write(database, log.lists, [*log.events, slip], NOW)
+    follower = RollupFollower(database, 1, clock)
+    await follower.refresh()
+    clock.now += timedelta(minutes=1)
+    await write(database, [], [dataclasses.replace(slip, event_id="late")], clock.now)
+    await follower.refresh()
+    await compare(database, clock.now, hours=[30])

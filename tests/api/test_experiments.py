@@ -39,7 +39,7 @@ def arm_of(session: str, name: str = "diversity") -> str:
 
 
 def test_an_experiment_is_created_listed_changed_and_stopped(client: TestClient, admin: dict[str, str]) -> None:
-    created = create(client, admin, guardrails=[{"metric": "zero_result_rate", "tolerance": 0.02}])
+    created = create(client, admin, guardrails=[{"metric": "zero_result_rate", "tolerance": 0.02}], traffic=0.1)
     assert created.status_code == 201
     said = created.json()
     assert (said["version"], said["state"], said["salt"], said["slice"]) == (1, "running", "diversity", [0.0, 1.0])
@@ -48,10 +48,12 @@ def test_an_experiment_is_created_listed_changed_and_stopped(client: TestClient,
     assert listed["enabled"]
     assert listed["experiments"] == [said]
     assert "conversion" in listed["metrics"]
-    ramped = client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 0.1}, headers=admin).json()
-    assert (ramped["version"], ramped["traffic"]) == (2, 0.1)
+    ramped = client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 0.5}, headers=admin).json()
+    assert (ramped["version"], ramped["traffic"]) == (2, 0.5)
+    lowered = client.patch(f"{EXPERIMENTS}/diversity", json={"traffic": 0.4}, headers=admin)
+    assert (lowered.status_code, lowered.json()["errors"][0]["field"]) == (422, "traffic")
     stopped = client.patch(f"{EXPERIMENTS}/diversity", json={"stopped": True}, headers=admin).json()
-    assert (stopped["version"], stopped["state"], stopped["traffic"]) == (3, "stopped", 0.1)
+    assert (stopped["version"], stopped["state"], stopped["traffic"]) == (3, "stopped", 0.5)
     again = client.patch(f"{EXPERIMENTS}/diversity", json={"stopped": False}, headers=admin)
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
     versions = client.get(f"{EXPERIMENTS}/diversity", headers=admin).json()["versions"]
@@ -66,6 +68,7 @@ def test_an_experiment_is_created_listed_changed_and_stopped(client: TestClient,
     ("changed", "field"),
     [
         ({"name": "Has Spaces"}, "name"),
+        ({"name": "promotion-mine"}, "name"),
         ({"primary_metric": "happiness"}, "primary_metric"),
         ({"arms": [{"name": "alone"}]}, "arms"),
         ({"arms": [{"name": "same"}, {"name": "same"}]}, "arms"),
@@ -134,7 +137,7 @@ def test_a_session_hears_its_arms_and_overrides_go_first(client: TestClient, adm
     assert post(client, "/user/session/start", {"user_id": "other"}).json()["experiments"] == {}
     headers = start_session(client, "tester")
     post(client, "/autosuggest", {"query_prefix": "re"}, headers)
-    assert [row.experiments for row in shown(client)] == ['{"diversity":"none"}']
+    assert [row.experiments for row in shown(client)] == [None]  # counted nowhere
     assert [row[0] for row in rows(client, "SELECT chosen_by_hand FROM exposures")] == [1]
 
 
@@ -189,7 +192,7 @@ def test_results_count_what_was_done_since_the_exposure(client: TestClient, admi
     assert values["revenue"] == {"control": 0.0, "none": 179.0}
     assert values["conversion"] == {"control": 0.0, "none": 1.0}
     assert values["click_rate"] == {"control": 1.0, "none": 1.0}
-    assert values["search_ctr"] == {"control": 1.0, "none": 1.0}
+    assert values["search_ctr"] == {"control": 0.5, "none": 0.5}
     assert values["zero_result_rate"] == {"control": 0.5, "none": 0.5}
     assert values["keystrokes_per_search"] == {"control": 0.5, "none": 0.5}
     assert values["engagement"] == {"control": 2.0, "none": 22.0}
@@ -251,7 +254,7 @@ def test_an_interleaved_list_holds_both_arms_and_credits_choices(
     assert said["units"] == {"interleaved": 60}
     assert said["metrics"] == []
     preference = said["preference"]
-    assert (preference["sessions"], preference["for_control"]) == (60, 0)
+    assert (preference["units"], preference["for_control"]) == (60, 0)
     assert preference["for_treatment"] == liked > 20
     assert said["verdict"]["state"] == "better"
 

@@ -136,7 +136,9 @@ async def _credits(home: Path) -> dict[str, float]:
         exposed = await database.read(lambda connection: find_exposed(connection, "both"))
         assert exposed.since is not None
         start, end = exposed.since, exposed.since.replace(year=exposed.since.year + 1)
-        return await database.read(lambda connection: find_credits(connection, "both", start=start, end=end))
+        return await database.read(
+            lambda connection: find_credits(connection, "both", start=start, end=end, by_user=False)
+        )
     finally:
         await database.dispose()
 

@@ -59,6 +59,9 @@ async def test_only_the_first_exposure_of_a_unit_is_kept(database: Database) -> 
     assert (found.by_hand, found.since) == (1, at(6))
     rows = await database.read(lambda connection: list(connection.execute(select(exposures.c.request_id))))
     assert {row[0] for row in rows} == {"r6", "r8"}
+    await store(database, [shown("suggest", "a", 9, "x", exposures=(exposed("s:x", "control", 9, by_hand=True),))], [])
+    taken_out = await database.read(lambda connection: find_exposed(connection, "e"))
+    assert (taken_out.units, taken_out.by_hand) == ([], 2)
     assert (await database.read(lambda connection: find_exposed(connection, "other"))).since is None
 
 
@@ -147,7 +150,9 @@ async def test_choices_from_interleaved_lists_are_credited_once(database: Databa
         did(Action.CLICK, 25, "four", item_id="p2", request_id="r4"),
     ]
     await store(database, lists, events)
-    found = await database.read(lambda connection: find_credits(connection, "e", start=at(0), end=at(100)))
+    found = await database.read(
+        lambda connection: find_credits(connection, "e", start=at(0), end=at(100), by_user=False)
+    )
     assert found == {"one": -1.0, "two": 1.0, "three": 0.0}
 
 

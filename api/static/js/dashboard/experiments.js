@@ -102,8 +102,8 @@ function verdict({ state, sentence }) {
   return element("p", { class: `verdict ${tone}` }, sentence);
 }
 
-function preference({ control, treatment, sessions, for_control: less, for_treatment: more }) {
-  return `${counted(sessions, "session")}: ${whole(more)} for ${treatment}, ${whole(less)} for ${control}, the others for neither.`;
+function preference({ control, treatment, units, for_control: less, for_treatment: more }) {
+  return `${counted(units, "unit")}: ${whole(more)} for ${treatment}, ${whole(less)} for ${control}, the others for neither.`;
 }
 
 /** One line for each treatment and metric that was asked about, or of which there is anything to compare. */

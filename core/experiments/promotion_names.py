@@ -1,0 +1,3 @@
+"""How promotions are told from experiments that people define."""
+
+PREFIX = "promotion-"
