@@ -21,7 +21,7 @@ from api.schemas.dashboard import (
     ZeroResultQuery,
 )
 from core.analytics.cells import Array, Cells, funnel_of
-from core.analytics.definitions import POSITIONS
+from core.analytics.definitions import POSITIONS, share
 from core.analytics.tally import TOTAL
 from database.repositories import insight_tables, insights
 from database.repositories.insight_tables import ROWS
@@ -55,7 +55,7 @@ def answer_from_counts(
         positions={**positions, POSITIONS + 1: int(now.totals[TOTAL["position_more"]])},
         funnel=FunnelBody(**dict(zip(FunnelBody.model_fields, funnel_of(now.visits), strict=True))),
         top_queries=[
-            SearchedQuery(query=text, searches=row[0], click_through=_share(row[2], row[1]))
+            SearchedQuery(query=text, searches=row[0], click_through=share(row[2], row[1]))
             for text, row in _first(counts, now.query_ids, now.queries[:, 0], now.queries)
         ],
         trending_queries=list(_rising(counts, now, before)),
@@ -83,7 +83,7 @@ def answer_from_log(connection: Connection, span: Span) -> DashboardResponse:
         positions={**{place: found.get(place, 0) for place in range(1, POSITIONS + 1)}, POSITIONS + 1: more},
         funnel=FunnelBody(**asdict(insights.count_funnel(connection, span))),
         top_queries=[
-            SearchedQuery(query=one.query, searches=one.searches, click_through=_share(one.clicked, one.followed))
+            SearchedQuery(query=one.query, searches=one.searches, click_through=share(one.clicked, one.followed))
             for one in insight_tables.find_top_queries(connection, span)
         ],
         trending_queries=[TrendingQuery(**asdict(one)) for one in insight_tables.find_rising_queries(connection, span)],
@@ -126,12 +126,12 @@ def _figures_of(cells: Cells) -> Figures:
         recommend_lists=of("recommend"),
         sessions=len(cells.visits),
         typing_sequences=of("sequences"),
-        suggestion_ctr=_share(of("chosen"), of("sequences")),
-        mean_position=_share(of("ranks"), of("ranked")),
-        search_ctr=_share(of("clicked"), of("followed") + of("empty")),
-        zero_result_rate=_share(of("empty"), searches),
-        saved_characters=_share(of("saved"), of("saved_choices")),
-        saved_share=_share(of("saved"), of("of_characters")),
+        suggestion_ctr=share(of("chosen"), of("sequences")),
+        mean_position=share(of("ranks"), of("ranked")),
+        search_ctr=share(of("clicked"), of("followed") + of("empty")),
+        zero_result_rate=share(of("empty"), searches),
+        saved_characters=share(of("saved"), of("saved_choices")),
+        saved_share=share(of("saved"), of("of_characters")),
     )
 
 
@@ -150,12 +150,12 @@ def _figures_in(connection: Connection, span: Span) -> Figures:
         recommend_lists=lists["recommend"],
         sessions=insights.count_sessions(connection, span),
         typing_sequences=typing.sequences,
-        suggestion_ctr=_share(typing.chosen, typing.sequences),
-        mean_position=_share(sum(place * count for place, count in positions.items()), chosen),
-        search_ctr=_share(outcomes.clicked, outcomes.followed + outcomes.empty),
-        zero_result_rate=_share(outcomes.empty, counts.searches),
-        saved_characters=_share(saved.characters, saved.choices),
-        saved_share=_share(saved.characters, saved.of_characters),
+        suggestion_ctr=share(typing.chosen, typing.sequences),
+        mean_position=share(sum(place * count for place, count in positions.items()), chosen),
+        search_ctr=share(outcomes.clicked, outcomes.followed + outcomes.empty),
+        zero_result_rate=share(outcomes.empty, counts.searches),
+        saved_characters=share(saved.characters, saved.choices),
+        saved_share=share(saved.characters, saved.of_characters),
     )
 
 
@@ -196,7 +196,3 @@ def _rising(counts: SpanCounts, now: Cells, before: Cells) -> Iterator[TrendingQ
     )
     for _, number, text, less in ranked[:ROWS]:
         yield TrendingQuery(query=text, searches=int(-number), earlier=int(less))
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from api.schemas.outcomes import DEFINITIONS, Breakdown, Excluded, OutcomeRow, Outcomes, OutcomesResponse
 from core.analytics.cells import Array, Cells, add_up, sum_by_id, with_sessions_counted
-from core.analytics.definitions import MEASURES
+from core.analytics.definitions import MEASURES, share
 from core.analytics.tally import MEASURE
 from database.models import events
 from database.repositories.demo_traffic import IS_TRAFFIC
@@ -98,17 +98,17 @@ def _outcomes(row: Array, by: Breakdown) -> dict[str, float | int | None]:
     return {
         "sessions": int(of("sessions")),
         "searches": int(searches),
-        "searches_with_suggestion": _share(of("suggested"), of("searches")),
-        "sessions_with_suggestion": _share(of("suggested_sessions"), of("sessions")) if of_box else None,
-        "suggestion_ctr": _share(of("chosen"), of("sequences")) if of_box else None,
-        "mean_reciprocal_rank": _share(of("reciprocal"), of("ranked")),
-        "saved_keystrokes": _share(of("saved"), of("saved_choices")),
-        "saved_share": _share(of("saved"), of("of_characters")),
-        "search_ctr": _share(of("clicked"), of("followed") + of("empty")),
-        "zero_result_rate": _share(of("empty"), searches) if of_box else None,
-        "conversion": _share(of("converted"), of("sessions")),
-        "revenue_per_session": _share(of("revenue"), of("sessions")),
-        "engagement_score": _share(of("score"), of("sessions")),
+        "searches_with_suggestion": share(of("suggested"), of("searches")),
+        "sessions_with_suggestion": share(of("suggested_sessions"), of("sessions")) if of_box else None,
+        "suggestion_ctr": share(of("chosen"), of("sequences")) if of_box else None,
+        "mean_reciprocal_rank": share(of("reciprocal"), of("ranked")),
+        "saved_keystrokes": share(of("saved"), of("saved_choices")),
+        "saved_share": share(of("saved"), of("of_characters")),
+        "search_ctr": share(of("clicked"), of("followed") + of("empty")),
+        "zero_result_rate": share(of("empty"), searches) if of_box else None,
+        "conversion": share(of("converted"), of("sessions")),
+        "revenue_per_session": share(of("revenue"), of("sessions")),
+        "engagement_score": share(of("score"), of("sessions")),
         "clicks": int(of("clicks")),
         "purchases": int(of("purchases")),
         "revenue": of("revenue"),
@@ -118,7 +118,3 @@ def _outcomes(row: Array, by: Breakdown) -> dict[str, float | int | None]:
 def _demo_events(connection: Connection, span: Span) -> int:
     demo = select(func.count()).where(events.c.import_id.is_not(None), ~IS_TRAFFIC, span.holds(events.c.occurred_at))
     return connection.execute(demo).scalar_one()
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

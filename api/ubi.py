@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
+from core.analytics.definitions import LIST_KINDS
 from core.domain import Action
 from database.connection import Database
 from database.repositories.insights import Span
 from database.repositories.log_pages import PAGE_ROWS, Place, events_page, lists_page
 
 APPLICATION = "cadence"
-_KINDS = ("suggest", "search", "browse", "recommend")
 _MESSAGE_TYPES: Mapping[str, str] = {"search": "QUERY", "purchase": "CONVERSION", "impression": "IMPRESSION"}
 
 
@@ -33,16 +35,16 @@ async def rows_of(
     database: Database, table: UbiTable, span: Span, hashed: Callable[[str], str]
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Pages of at most `PAGE_ROWS`, kind by kind in the order of time. `hashed`: of a session's id."""
-    kinds = _KINDS if table is UbiTable.QUERIES else tuple(action.value for action in Action)
+    kinds = LIST_KINDS if table is UbiTable.QUERIES else tuple(action.value for action in Action)
     page, plain = (lists_page, _query) if table is UbiTable.QUERIES else (events_page, _event)
     for kind in kinds:
         after: Place | None = None
         while True:
-            rows = await database.count(partial(_read, page, kind, span, after))
-            if rows:
-                yield [plain(kind, row, hashed) for row in rows]
-                after = rows[-1][0], rows[-1][1]
-            if len(rows) < PAGE_ROWS:
+            work = partial(_shaped, page, partial(plain, kind, hashed=hashed), kind, span, after)
+            shaped, after = await database.count(work)  # there, so that no keystroke waits for it
+            if shaped:
+                yield shaped
+            if len(shaped) < PAGE_ROWS:
                 break
 
 
@@ -76,10 +78,17 @@ def write_parquet(lines: Path, file: Path, table: UbiTable) -> None:
         pl.scan_ndjson(lines, schema=schema).sink_parquet(file)
 
 
-def _read(
-    page: Callable[..., Sequence[Any]], kind: str, span: Span, after: Place | None, connection: Any
-) -> Sequence[Any]:
-    return page(connection, kind, span.start, span.end, after)
+def _shaped(
+    page: Callable[..., Sequence[Any]],
+    plain: Callable[[Any], dict[str, Any]],
+    kind: str,
+    span: Span,
+    after: Place | None,
+    connection: Connection,
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """The next page, and the place of its last row."""
+    rows = page(connection, kind, span.start, span.end, after)
+    return [plain(row) for row in rows], (rows[-1][0], rows[-1][1]) if rows else None
 
 
 def _query(kind: str, row: Any, hashed: Callable[[str], str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, and_, func, select
 
 from api.schemas.users import PastSession, Preference, PricePreference, StoredProfileBody, UserAnalytics
-from core.analytics.definitions import CLICK_WINDOW_SECONDS
+from core.analytics.definitions import CLICK_WINDOW_SECONDS, share
 from core.domain import ACTION_WEIGHTS, Action, Engagement
 from core.errors import ProfileError, UnknownUserError
 from core.personalization.decayed import SEASON, DecayedTable
@@ -89,8 +89,8 @@ def find_user(connection: Connection, user_id: str, user_key: str, now: datetime
         engagement_score=sum(ACTION_WEIGHTS[Action(name)] * count for name, count in counts.actions.items()),
         sessions=len(counts.visits),
         searches=counts.actions[Action.SEARCH] + empty,
-        search_ctr=_share(sum(followed), len(followed) + empty),
-        conversion=_share(bought, len(counts.visits)),
+        search_ctr=share(sum(followed), len(followed) + empty),
+        conversion=share(bought, len(counts.visits)),
         preferred_categories=_preferences(
             counts.categories, Space.CATEGORY, None if profile is None else profile.categories, now
         ),
@@ -168,7 +168,3 @@ def _history(connection: Connection, visits: Mapping[str, _Visit]) -> list[PastS
         )
         for session_id, visit in latest
     ]
-
-
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None

@@ -37,3 +37,16 @@ LAYOUT = 1  # of what is stored: another one is counted anew
 STEPS: Mapping[str, int] = {"search": 1, "click": 2, "add_to_cart": 4, "purchase": 8}
 """Bits of what a session did, in the order of the funnel."""
 BOUGHT, USED_SUGGESTIONS, BOT = 1, 2, 4  # bits of what a session is to a value of a dimension
+
+LIST_KINDS = (
+    "suggest",
+    "search",
+    "browse",
+    "recommend",
+)  # named in conditions, so that the index of `list_log` is used
+TYPED, CHOSEN, LEFT = range(3)  # what happened to the box: a keystroke, a choice of a suggestion, anything after it
+
+
+def share(part: float, whole: float) -> float | None:
+    """None where there is nothing that it could be a share of."""
+    return part / whole if whole else None

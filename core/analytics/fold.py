@@ -14,11 +14,14 @@ from core.analytics.definitions import (
     BOT_LISTS_PER_HOUR,
     BOT_LISTS_PER_MINUTE,
     BOUGHT,
+    CHOSEN,
     CLICK_WINDOW_SECONDS,
     DUPLICATE_SECONDS,
+    LEFT,
     POSITIONS,
     SEQUENCE_GAP_SECONDS,
     STEPS,
+    TYPED,
     UNKNOWN,
     USED_SUGGESTIONS,
 )
@@ -29,7 +32,6 @@ from core.text.normalize import normalize
 from core.text.personal import looks_personal
 
 _CLOCKS_DIFFER = 60.0  # seconds by which an event may seem older than its list
-_TYPED, _CHOSEN, _LEFT = range(3)  # what happened to the box: a keystroke, a choice, anything after it
 _WEIGHTS = {action.value: weight for action, weight in ACTION_WEIGHTS.items()}
 _SEARCH, _CLICK, _CHOICE, _PURCHASE = "search", "click", "suggestion_click", "purchase"
 _TOTAL_OF = {Action.SEARCH.value: "searches", "click": "clicks", "add_to_cart": "add_to_cart", "purchase": "purchases"}
@@ -134,26 +136,26 @@ class _Fold:
         steps: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
         for session_id, at, kind, query in self._log.lists:
             if kind == "search" or (kind == "suggest" and query):
-                steps[session_id].append((at, _TYPED if kind == "suggest" else _LEFT))
+                steps[session_id].append((at, TYPED if kind == "suggest" else LEFT))
         for session, some in self._of_sessions.items():
             if session is not None:
                 steps[session] += [
-                    (did.at, _CHOSEN if did.action == _CHOICE else _LEFT)
+                    (did.at, CHOSEN if did.action == _CHOICE else LEFT)
                     for did in some
                     if did.action in (_CHOICE, _SEARCH, _CLICK)
                 ]
         for session_id, box in steps.items():
             box.sort()
-            last, last_at = _LEFT, 0
+            last, last_at = LEFT, 0
             arms: tuple[str, ...] = ()
             for at, what in box:
                 seconds = int(at.timestamp())
                 counts = None
-                if what == _TYPED:
+                if what == TYPED:
                     arms = self._log.arms_of_lists.get((session_id, at), ())
-                if what == _TYPED and not (last == _TYPED and seconds - last_at <= SEQUENCE_GAP_SECONDS):
+                if what == TYPED and not (last == TYPED and seconds - last_at <= SEQUENCE_GAP_SECONDS):
                     counts = "sequences"
-                elif what == _CHOSEN and last == _TYPED and seconds - last_at <= CLICK_WINDOW_SECONDS:
+                elif what == CHOSEN and last == TYPED and seconds - last_at <= CLICK_WINDOW_SECONDS:
                     counts = "chosen"
                 if counts is not None and self._holds(at):
                     tally = self.tallies[hour_of(at)]

@@ -32,14 +32,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from core.analytics.definitions import CLICK_WINDOW_SECONDS, SEQUENCE_GAP_SECONDS
+from core.analytics.definitions import CHOSEN, CLICK_WINDOW_SECONDS, LEFT, LIST_KINDS, SEQUENCE_GAP_SECONDS, TYPED
 from core.domain import Action
 from database.models import events, list_log, lists_empty
 from database.repositories.demo_traffic import IS_TRAFFIC, is_traffic
 
 _WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
-_KINDS = ("suggest", "search", "browse", "recommend")
-_TYPED, _CHOSEN, _LEFT = range(3)  # what happened to the box: a keystroke, a choice of a suggestion, anything after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +157,13 @@ def _counted(connection: Connection, counts: Sequence[Select[int]]) -> list[int]
 
 def count_lists(connection: Connection, span: Span) -> dict[str, int]:
     """Shown lists by kind, every page and every empty prefix included."""
-    numbers = _counted(connection, [_number(was_shown(kind, span)) for kind in _KINDS])
-    return dict(zip(_KINDS, numbers, strict=True))
+    numbers = _counted(connection, [_number(was_shown(kind, span)) for kind in LIST_KINDS])
+    return dict(zip(LIST_KINDS, numbers, strict=True))
 
 
 def count_sessions(connection: Connection, span: Span) -> int:
     """Different sessions that were shown a list or did something."""
-    shown = select(list_log.c.session_id).where(list_log.c.kind.in_(_KINDS), span.holds(list_log.c.created_at))
+    shown = select(list_log.c.session_id).where(list_log.c.kind.in_(LIST_KINDS), span.holds(list_log.c.created_at))
     acted = select(events.c.session_id).where(
         events.c.action.in_([action.value for action in Action]),  # named, so that the index is used
         happened(span),
@@ -188,14 +186,14 @@ def count_typing(connection: Connection, span: Span) -> Typing:
     lists = select(
         log.session_id.label("session_id"),
         log.created_at.label("at"),
-        case((log.kind == "suggest", literal(_TYPED)), else_=literal(_LEFT)).label("what"),
+        case((log.kind == "suggest", literal(TYPED)), else_=literal(LEFT)).label("what"),
     ).where(
         log.kind.in_(["suggest", "search"]), around.holds(log.created_at), or_(log.kind == "search", log.query != "")
     )
     acted = select(
         events.c.session_id,
         events.c.occurred_at,
-        case((did_what == Action.SUGGESTION_CLICK.value, literal(_CHOSEN)), else_=literal(_LEFT)),
+        case((did_what == Action.SUGGESTION_CLICK.value, literal(CHOSEN)), else_=literal(LEFT)),
     ).where(
         did_what.in_([Action.SUGGESTION_CLICK.value, Action.SEARCH.value, Action.CLICK.value]),
         happened(around),
@@ -213,13 +211,13 @@ def count_typing(connection: Connection, span: Span) -> Typing:
         last(seen.c.what).label("last"),
         last(_seconds(seen.c.at)).label("last_at"),
     ).subquery()
-    after_typing = and_(steps.c.last.is_not(None), steps.c.last == _TYPED)
+    after_typing = and_(steps.c.last.is_not(None), steps.c.last == TYPED)
     goes_on = and_(after_typing, steps.c.at - steps.c.last_at <= SEQUENCE_GAP_SECONDS)
     ends = and_(after_typing, steps.c.at - steps.c.last_at <= CLICK_WINDOW_SECONDS)
     found = connection.execute(
         select(
-            func.count(case((and_(steps.c.what == _TYPED, ~goes_on), 1))),
-            func.count(case((and_(steps.c.what == _CHOSEN, ends), 1))),
+            func.count(case((and_(steps.c.what == TYPED, ~goes_on), 1))),
+            func.count(case((and_(steps.c.what == CHOSEN, ends), 1))),
         ).where(steps.c.moment >= span.start)
     ).one()
     return Typing(*found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from core.analytics.definitions import CLICK_WINDOW_SECONDS
+from core.analytics.definitions import CLICK_WINDOW_SECONDS, LIST_KINDS
 from core.analytics.fold import hour_of
 from core.domain import Action
 from database.models import events, imports, list_log, rollups
@@ -20,7 +20,6 @@ OVERLAP = timedelta(seconds=30)
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 _WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
 _ACTIONS = [action.value for action in Action]
-_KINDS = ("suggest", "search", "browse", "recommend")
 
 
 def find_changes(connection: Connection, state: RollupState, now: datetime) -> tuple[RollupState, set[datetime]]:
@@ -29,7 +28,7 @@ def find_changes(connection: Connection, state: RollupState, now: datetime) -> t
     newest = replace(state, looked_at=now)
     if state.looked_at is None or last is None:
         hours = _hours(connection, events.c.occurred_at, events.c.action.in_(_ACTIONS))
-        hours |= _hours(connection, list_log.c.created_at, list_log.c.kind.in_(_KINDS))
+        hours |= _hours(connection, list_log.c.created_at, list_log.c.kind.in_(LIST_KINDS))
         return replace(newest, imports=_spans(connection, {}, events.c.import_id.is_not(None))), _before(hours, end)
     e = events.c
     new = (e.action.in_(_ACTIONS), e.received_at >= state.looked_at - OVERLAP, e.occurred_at >= FIRST)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, column, exists, func, or_, select, values
 
-from core.analytics.definitions import CLICK_WINDOW_SECONDS, PURCHASE_WINDOW_SECONDS
+from core.analytics.definitions import CLICK_WINDOW_SECONDS, LIST_KINDS, PURCHASE_WINDOW_SECONDS
 from core.analytics.fold import fold, hour_of
 from core.analytics.log import Did, EmptyList, LogStretch, Shown, ShownList, Visitor
 from core.analytics.tally import Tally
@@ -18,7 +18,6 @@ from database.models import events, list_log, lists_empty, products, sessions
 from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.statements import chunks
 
-_KINDS = ("suggest", "search", "browse", "recommend")
 _ACTIONS = [action.value for action in Action]  # named, so that the index is used
 _COUNTED = [
     one.value for one in (Action.SEARCH, Action.CLICK, Action.SUGGESTION_CLICK, Action.ADD_TO_CART, Action.PURCHASE)
@@ -58,7 +57,7 @@ def _read_lists(connection: Connection, start: datetime, end: datetime) -> tuple
     log = list_log.c
     around = and_(log.created_at >= start - _WINDOW, log.created_at < end)
     lists = connection.execute(
-        select(log.session_id, log.created_at, log.kind, log.query).where(log.kind.in_(_KINDS), around)
+        select(log.session_id, log.created_at, log.kind, log.query).where(log.kind.in_(LIST_KINDS), around)
     )
     made = and_(log.created_at >= start, log.created_at < end)
     empty = connection.execute(
@@ -123,7 +122,7 @@ def _read_arms(
     log = list_log.c
     statement = select(log.request_id, log.session_id, log.created_at, log.experiments)
     rows = connection.execute(
-        statement.where(log.kind.in_(_KINDS), _near(start, end), log.experiments.is_not(None))
+        statement.where(log.kind.in_(LIST_KINDS), _near(start, end), log.experiments.is_not(None))
     ).all()
     by_request = {row[0]: Shown(row[2], _arms(row[3]), None) for row in rows}
     return by_request, {(row[1], row[2]): _arms(row[3]) for row in rows}
@@ -198,7 +197,7 @@ def _read_arms_of_purchases(
 ) -> dict[tuple[str, str, datetime], tuple[str, ...]]:
     """The arms of the list that the session's last click on that product within a day came from."""
     e, log = events.c, list_log.c
-    shaped = select(log.request_id).where(log.kind.in_(_KINDS), log.experiments.is_not(None))
+    shaped = select(log.request_id).where(log.kind.in_(LIST_KINDS), log.experiments.is_not(None))
     if not bought or connection.execute(shaped.limit(1)).first() is None:
         return {}
     clicks: dict[tuple[Any, Any], list[tuple[datetime, str]]] = defaultdict(list)
