@@ -36,7 +36,7 @@ class ExperimentSettings(Group):
     promotion_hours: float = Field(
         default=72.0,
         gt=0,
-        description="hours after which it serves all even so, if no harm was seen: small shops have few shoppers",
+        description="hours after which 30 shoppers without harm are enough: small shops have few",
     )
     promotion_check_seconds: float = Field(
         default=60.0,
