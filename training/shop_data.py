@@ -9,6 +9,7 @@ from core.domain import Product, WeightedQuery
 from core.language_model.config import Preset
 from core.services.bundle import CATALOG_SEQ
 from database.connection import Database
+from database.repositories.demo_traffic import DEMO_SHOPPERS
 from database.repositories.imports import CompletedImport, ImportRepository
 from database.repositories.product_changes import newest_change
 from database.repositories.products import ProductRepository
@@ -51,7 +52,9 @@ async def wanted_version(
     half_life = settings.suggest.suggestion_half_life_days
     sources = [f"half-life {half_life}"]
     sources += [
-        f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}" for entry in imports if entry.kind != "events"
+        f"{entry.kind} {entry.sha256} {sorted(entry.mapping.items())}"
+        for entry in imports
+        if entry.kind not in ("events", DEMO_SHOPPERS)  # demo shoppers teach nothing, and come after the training
     ]
     model = settings.models.embedding_model
     products = _imported_products(imports)

@@ -13,7 +13,9 @@ from core.retrieval.completions import build_completions
 from core.services.bundle import Bundle, load_bundle
 from core.services.suggest import SuggestService
 from database.connection import Database
+from database.repositories.demo_traffic import DEMO_SHOPPERS
 from database.repositories.events import EventRepository
+from database.repositories.imports import ImportRepository
 from tests.trained_shop import TrainedShop
 from training.evaluation.autosuggest import random_prefixes, suggested
 from training.gate import compare
@@ -92,6 +94,17 @@ async def test_a_version_is_named_by_what_it_learnt(database: Database, lenient:
     assert (await wanted_version(database, lone, "tiny", 0)).fingerprint == empty.fingerprint
     other = await wanted_version(database, lenient, "tiny", 1)
     assert other.files != full.files
+
+
+@pytest.mark.anyio
+async def test_demo_shoppers_make_no_other_version(database: Database, lenient: Settings) -> None:
+    """They come after the training: a second start would train anew."""
+    before = await wanted_version(database, lenient, "tiny", 0)
+    async with database.transaction() as session:
+        number = await ImportRepository(session).begin(DEMO_SHOPPERS, "demo shoppers", "a" * 64, {})
+        assert number is not None
+        await ImportRepository(session).finish(number, {})
+    assert await wanted_version(database, lenient, "tiny", 0) == before
 
 
 def test_what_no_model_learns_from_is_drawn_by_seed() -> None:
