@@ -56,8 +56,8 @@ class Experiments(Followed[tuple[Experiment, ...]]):
         assigner = self._assigner()
         if not assigner.experiments:
             return NOBODY
-        owner = owner_of(caller.user_key, caller.session_id) or ""
-        return assigner.assign(owner, caller.session_id, tuple(cohorts), datetime.now(UTC))
+        owner = owner_of(caller.user_key, caller.session_key) or ""
+        return assigner.assign(owner, caller.session_key, tuple(cohorts), datetime.now(UTC))
 
     @property
     def wanted_versions(self) -> set[str]:
@@ -91,10 +91,10 @@ def _meant(audience: Audience) -> list[frozenset[int]]:
 
 
 def assigned(state: "AppState", caller: Caller, *, known: bool) -> Assignment:
-    """What a request takes part in. One that names neither a session nor a user has no arm that it could keep."""
-    if not (known or caller.user_key):
+    """What a request takes part in. Who names neither a session nor a user, or opted out, has no arm to keep."""
+    if not (known or caller.user_key) or not caller.is_known:
         return NOBODY
-    return state.experiments.of(caller, state.shoppers.cohorts_at_hand(caller.session_id) or ())
+    return state.experiments.of(caller, state.shoppers.cohorts_at_hand(caller.session_key) or ())
 
 
 def suggestion_changes(reply: SuggestReply, shopper: "Shopper | None") -> frozenset[str]:
@@ -170,7 +170,7 @@ def _exposure(placement: Placement, caller: Caller, request_id: str, at: datetim
         arm=placement.name,
         version=placement.experiment.version,
         request_id=request_id,
-        session_id=caller.session_id,
+        session_id=caller.session_key,
         user_key=caller.user_key,
         chosen_by_hand=placement.by_hand,
         exposed_at=at,

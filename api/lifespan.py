@@ -22,18 +22,21 @@ from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.job_processes import JobProcesses
+from api.keys import Keys
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.middleware import StartError
 from api.models import load_warm
+from api.opt_outs import OptOuts
 from api.reloading import Reloader
 from api.rollups import RollupFollower
 from api.rules import RulesFollower, SearchRulesFollower
-from api.security import Gate, SessionTokens
+from api.security import Gate
 from api.session_context import SessionContext
 from api.shoppers import Shoppers
 from api.state import AppState, Load, Spawn
 from api.steady import run_steadily
+from api.tokens import SessionTokens
 from api.trending import Trending
 from api.variants import Variants
 from api.warming import Warming
@@ -87,11 +90,15 @@ async def _start(
     stack.push_async_callback(database.dispose)
     await database.migrate()
 
+    access = settings.security
+    keys = Keys(database, access.access_refresh_seconds, access.admin_api_key)
+    opt_outs = OptOuts(database, access.access_refresh_seconds)
     gate = Gate(
-        tokens=SessionTokens(session_signing_key(home), settings.security.session_ttl_seconds),
+        tokens=SessionTokens(session_signing_key(home), access.session_ttl_seconds),
         users=UserKeys(user_hash_key(home)),
-        admin_api_key=settings.security.admin_api_key,
-        allow_unsigned_users=settings.security.allow_unsigned_users,
+        ring=lambda: keys.current,
+        allow_unsigned_users=access.allow_unsigned_users,
+        opted_out=opt_outs.hold,
     )
     suggest = settings.suggest
     candidates = Candidates(
@@ -122,6 +129,8 @@ async def _start(
     asked = settings.experiments
     experiments = Experiments(database, asked.experiment_refresh_seconds, variants, enabled=asked.enable_ab_testing)
     following = (
+        keys,
+        opt_outs,
         catalog,
         rules,
         search_rules,
@@ -142,6 +151,8 @@ async def _start(
         candidates=candidates,
         replies=FinishedReplies(),
         gate=gate,
+        keys=keys,
+        opt_outs=opt_outs,
         threads=threads,
         product_search=EmbeddedSearch(lambda: state.models.search, threads),
         rules=rules,

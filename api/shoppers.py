@@ -57,12 +57,14 @@ class Shoppers:
         What is not at hand is waited for no longer than `patience_seconds`: then it is somebody of whom nothing is
         known, which is counted (`late`).
         """
-        owner = owner_of(caller.user_key, caller.session_id) or ""
-        profile, cohorts = self._profiles.at_hand(owner), self.cohorts_at_hand(caller.session_id)
+        if not caller.is_known:
+            return self.nobody()
+        owner = owner_of(caller.user_key, caller.session_key) or ""
+        profile, cohorts = self._profiles.at_hand(owner), self.cohorts_at_hand(caller.session_key)
         if profile is not None and cohorts is not None:
             return self._shopper(profile, cohorts)
         try:
-            return self._shopper(*await asyncio.wait_for(self._read(owner, caller.session_id), patience_seconds))
+            return self._shopper(*await asyncio.wait_for(self._read(owner, caller.session_key), patience_seconds))
         except TimeoutError:
             self.late += 1
             return self.nobody()

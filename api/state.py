@@ -12,9 +12,11 @@ from api.drift import DriftFollower
 from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
+from api.keys import Keys
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.model_process import ModelProcess
+from api.opt_outs import OptOuts
 from api.rules import RulesFollower, SearchRulesFollower
 from api.schemas.storefront import Department
 from api.security import Gate
@@ -102,6 +104,8 @@ class AppState:
     candidates: Candidates
     replies: FinishedReplies
     gate: Gate
+    keys: Keys
+    opt_outs: OptOuts
     threads: InferenceThreads
     product_search: ProductSearch
     rules: RulesFollower

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import NoDecode
 
 from config.experiment_settings import ExperimentSettings
 from config.gemini_settings import GeminiSettings
 from config.monitoring_settings import MonitoringSettings
+from config.security_settings import SecuritySettings
 from config.setting_group import Group
 
 _ASYNC_DRIVERS = {
@@ -271,24 +272,6 @@ class ServingSettings(Group):
             if not re.fullmatch(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:\d+)?", host):
                 raise ValueError("are names of hosts, such as images.example.com or *.example.com")
         return value
-
-
-class SecuritySettings(Group):
-    """Who may do what."""
-
-    admin_api_key: SecretStr | None = Field(
-        default=None,
-        description="bearer key of /admin; unset: /admin is closed",
-    )
-    allow_unsigned_users: bool = Field(
-        default=False,
-        description="take a `user_id` without a session token as it is; for a demo on loopback, never on a network",
-    )
-    session_ttl_seconds: int = Field(
-        default=86_400,
-        gt=0,
-        description="seconds a session token is valid; a day covers one visit",
-    )
 
 
 class LogSettings(Group):

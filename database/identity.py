@@ -1,6 +1,5 @@
-"""Users as keyed hashes: what is stored says who belongs together, not who it was."""
+"""People and visits as keyed hashes: what is stored says what belongs together, not to whom."""
 
-import hashlib
 import hmac
 
 
@@ -12,7 +11,17 @@ class UserKeys:
         if len(secret) < 32:
             raise ValueError("the key for user hashes needs at least 32 bytes")
         self._secret = secret
+        # Of its own, derived from the first: whatever a user is called, it is never the hash of a session.
+        self._session_secret = hmac.digest(secret, b"session ids", "sha256")
 
     def key(self, user_id: str) -> str:
-        """HMAC-SHA-256 (RFC 2104) of the id, 64 hexadecimal digits."""
-        return hmac.new(self._secret, user_id.encode(), hashlib.sha256).hexdigest()
+        """HMAC-SHA-256 (RFC 2104) of the user's id, 64 hexadecimal digits."""
+        return hmac.digest(self._secret, user_id.encode(), "sha256").hex()
+
+    def session(self, session_id: str) -> str:
+        """The same of a session's id: storefronts choose some of them, and may take anything."""
+        return hmac.digest(self._session_secret, session_id.encode(), "sha256").hex()
+
+    def session_or_none(self, session_id: str | None) -> str | None:
+        """Of a row that may be of no session."""
+        return None if session_id is None else self.session(session_id)

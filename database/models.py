@@ -1,4 +1,4 @@
-"""The tables. Times are UTC, users are keyed hashes (`identity.py`), never ids.
+"""The tables. Times are UTC; users and sessions are keyed hashes (`identity.py`), never ids.
 
 A change here needs a migration in `migrations/versions/`; a test compares the two.
 """
@@ -248,9 +248,42 @@ audit_log = Table(
     Column("id", Integer, primary_key=True),
     Column("happened_at", UtcDateTime, nullable=False, index=True),
     Column("actor", String(32), nullable=False),  # operator | schedule | guard
-    Column("action", String(32), nullable=False),
+    Column("action", String(80), nullable=False),  # what was done, or the method and route of a request
     Column("subject", Text, nullable=False),  # the experiment or version
     Column("details", JSON, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(12), primary_key=True),  # the part of a key that is no secret
+    Column("name", String(100), nullable=False),
+    Column("scopes", JSON, nullable=False),  # values of core.domain.Scope
+    Column("secret_hash", String(64), nullable=False),
+    Column("previous_hash", String(64)),  # of the secret before the last rotation
+    Column("previous_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    # Who does not want to be known: nothing of theirs is read, or kept together. False: one who does again.
+    Column("user_key", String(64), primary_key=True),
+    Column("opted_out", Boolean, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False, index=True),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    # That somebody was erased, not who: what is learnt from the log in memory is learnt anew after each.
+    Column("id", Integer, primary_key=True),
+    Column("erased_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # grows for ever
 )
 
 # Counts of the log by the hour and by the day, made anew from the log whenever it changes (rollups.py).

@@ -10,16 +10,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
-from config.settings import SecuritySettings, Settings, StorageSettings, documented_names
+from config.security_settings import SecuritySettings
+from config.settings import Settings, StorageSettings, documented_names
 from database.connection import Database
 from database.repositories.products import ProductRepository
+from tests.api.calls import ADMIN_KEY
 from tests.api.small_shop import PRODUCTS, SmallShop
 from tests.trained_shop import TrainedShop, make_trained_shop
 
 # Idle OpenMP threads, here and in what the tests start, sleep instead of spinning on a busy machine's cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-ADMIN_KEY = "an-admin-key-for-tests"
 SLOW = ("tests/e2e/", "tests/test_standards.py", "tests/training/", "tests/contracts/")
 
 

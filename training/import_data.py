@@ -9,7 +9,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from core.domain import QueryRow
 from core.errors import InputFileError
 from core.importing.bytes_in import sha256_of
 from core.importing.catalog import products, read_catalog
-from core.importing.events import engagement_of, event_rows, read_events
+from core.importing.events import EventRow, engagement_of, event_rows, read_events
 from core.importing.queries import query_rows, read_queries
 from core.importing.report import ImportReport
 from core.text.normalize import normalize
@@ -36,6 +36,7 @@ _DEMO = {"products": 20_000, "users": 6_000, "sessions": 24_000}  # a start read
 _GENERATORS_MARK = "synthetic_data.txt"  # without it, the generator takes no folder for its own
 _GENERATED = "generated "  # file names of what no shop gave us; replaced by the first real file
 Row = TypeVar("Row")
+LogRow = TypeVar("LogRow", QueryRow, EventRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ class Importer:
         with self._steps.step(f"Importing {name}") as update:
             for _, batch in _batches(query_rows(frame), len(frame), update):
                 rows: list[tuple[QueryRow, str, str | None]] = [
-                    (row, normalize(row.query), self._keys.key(row.user_id) if row.user_id else None) for row in batch
+                    (self._unnamed(row), normalize(row.query), self._keys.key(row.user_id) if row.user_id else None)
+                    for row in batch
                 ]
                 async with self._database.transaction() as session:
                     await QueryLogRepository(session).add_many(rows, import_id)
@@ -169,12 +171,16 @@ class Importer:
         with self._steps.step(f"Importing {name}") as update:
             for position, batch in _batches(event_rows(frame), len(frame), update):
                 events = [
-                    engagement_of(row, self._keys.key(row.user_id), namespace, position + offset)
+                    engagement_of(self._unnamed(row), self._keys.key(row.user_id), namespace, position + offset)
                     for offset, row in enumerate(batch)
                 ]
                 async with self._database.transaction() as session:
                     await EventRepository(session).add_many(events, datetime.now(UTC), import_id)
         await self._finish(import_id, report)
+
+    def _unnamed(self, row: LogRow) -> LogRow:
+        """The row with the keyed hash of its session instead of the id."""
+        return replace(row, session_id=self._keys.session_or_none(row.session_id))
 
 
 def _batches(rows: Iterable[Row], total: int, update: Update) -> Iterator[tuple[int, list[Row]]]:

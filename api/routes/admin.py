@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Depends
 
 from api.candidates import Candidates
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_analytics
 from api.drift import DriftReport
 from api.errors import problem_responses
 from api.schemas.operations import (
@@ -29,7 +29,7 @@ from database.repositories.lists import ListRepository
 from database.repositories.products import ProductRepository
 from database.repositories.query_log import QueryLogRepository
 
-router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_analytics)])
 
 
 @router.get("/stats", responses=problem_responses(401, 403, 503))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from api.cards import card_facts, cards_below_suggestion
 from api.completion import complete
-from api.dependencies import Authorization, request_id_of, state_of
+from api.dependencies import STOREFRONT, Authorization, request_id_of, state_of
 from api.errors import problem_responses
 from api.experiments import SUGGESTIONS, assigned, logged, shopper_in, suggestion_changes
 from api.finished import Finished
@@ -23,7 +23,12 @@ from database.repositories.lists import ListLog
 router = APIRouter(tags=["storefront"])
 
 
-@router.post("/autosuggest", response_model_exclude_unset=True, responses=problem_responses(401, 403, 503))
+@router.post(
+    "/autosuggest",
+    response_model_exclude_unset=True,
+    responses=problem_responses(401, 403, 503),
+    openapi_extra=STOREFRONT,
+)
 async def autosuggest(
     body: AutosuggestRequest, request: Request, authorization: Authorization = None
 ) -> AutosuggestResponse:
@@ -32,8 +37,8 @@ async def autosuggest(
     state, request_id = state_of(request), request_id_of(request)
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
-    may_know = body.include_personalization and (body.session_id or caller.user_key)
-    previous = await state.sessions.previous(caller.session_id, caller.user_key) if may_know else ()
+    may_know = body.include_personalization and caller.is_known and (body.session_id or caller.user_key)
+    previous = await state.sessions.previous(caller.session_key, caller.user_key) if may_know else ()
     shopper = await state.shoppers.find(caller, PATIENCE_SECONDS) if may_know else None
     assignment = assigned(state, caller, known=bool(body.session_id))
     asked = SuggestQuery(
@@ -68,7 +73,7 @@ async def autosuggest(
             ListLog(
                 request_id=request_id,
                 kind="suggest",
-                session_id=caller.session_id,
+                session_id=caller.session_key,
                 user_key=caller.user_key,
                 query=body.query_prefix,
                 items=finished.shown,

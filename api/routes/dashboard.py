@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from api.csv_response import CsvResponse
 from api.dashboard_answers import BUCKETS
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_analytics
 from api.errors import problem_responses
 from api.routes.page import STATIC
 from api.schemas.dashboard import MAX_HOURS, DashboardResponse
@@ -37,7 +37,7 @@ async def page() -> FileResponse:
     return FileResponse(STATIC / "dashboard.html", media_type="text/html")
 
 
-@router.get("/admin/dashboard", responses=problem_responses(401, 403, 503), dependencies=[Depends(require_operator)])
+@router.get("/admin/dashboard", responses=problem_responses(401, 403, 503), dependencies=[Depends(require_analytics)])
 async def dashboard(state: State, hours: Hours = 24) -> DashboardResponse:
     """What shoppers did in the last `hours`, and the figures of as much time before. Each is defined in the schema."""
     return await state.dashboard.answer(hours)
@@ -47,7 +47,7 @@ async def dashboard(state: State, hours: Hours = 24) -> DashboardResponse:
     "/admin/dashboard/{table}.csv",
     response_class=CsvResponse,
     responses=problem_responses(401, 403, 503),
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_analytics)],
 )
 async def dashboard_table(state: State, table: DashboardTable, hours: Hours = 24) -> CsvResponse:
     """One part of GET /admin/dashboard as a spreadsheet reads it."""

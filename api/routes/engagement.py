@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter
 
 from api.cards import products_by_id
-from api.dependencies import Authorization, State
+from api.dependencies import STOREFRONT, Authorization, State
 from api.errors import ProblemError, problem_responses
 from api.event_facts import with_facts
 from api.schemas.engagement import (
@@ -21,6 +21,7 @@ from api.schemas.engagement import (
     EngagementResponse,
 )
 from api.state import AppState
+from core.access import Scope
 from core.domain import Action, Engagement
 from database.writer import Appended
 
@@ -31,7 +32,7 @@ MAX_AHEAD = timedelta(minutes=5)  # clocks that run fast
 _RESPONSES = problem_responses(401, 403, 409, 503)
 
 
-@router.post("", responses=_RESPONSES)
+@router.post("", responses=_RESPONSES, openapi_extra=STOREFRONT)
 async def engagement(body: EngagementRequest, state: State, authorization: Authorization = None) -> EngagementResponse:
     """Store one event. Repeating it with the same `event_id` changes nothing; another event under that id is a 409."""
     [event] = await with_facts(state, [_event(state, authorization, body, prefix="")])
@@ -41,7 +42,7 @@ async def engagement(body: EngagementRequest, state: State, authorization: Autho
     return _response(event, Appended.NEW if new else Appended.DUPLICATE, known)
 
 
-@router.post("/batch", responses=_RESPONSES)
+@router.post("/batch", responses=_RESPONSES, openapi_extra=STOREFRONT)
 async def engagement_batch(
     body: EngagementBatchRequest, state: State, authorization: Authorization = None
 ) -> EngagementBatchResponse:
@@ -60,18 +61,18 @@ async def engagement_batch(
 
 def _event(state: AppState, authorization: str | None, body: EngagementRequest, prefix: str) -> Engagement:
     """The event, on behalf of whom the token vouches for. Raises ProblemError."""
-    caller = state.gate.caller(authorization, body.session_id, body.user_id)
+    caller = state.gate.caller(authorization, body.session_id, body.user_id, Scope.INGEST)
     now = datetime.now(UTC)
     occurred_at = body.timestamp or now
     if occurred_at > now + MAX_AHEAD:
         raise _bad_time(prefix, "lies in the future")
-    if occurred_at < now - MAX_AGE and not caller.operator:
+    if occurred_at < now - MAX_AGE and not caller.may_backdate:
         raise _bad_time(prefix, "is more than a day old")
     return Engagement(
         event_id=str(body.event_id or uuid.uuid4()),
         action=body.action_type,
         occurred_at=occurred_at,
-        session_id=caller.session_id,
+        session_id=caller.stored_session,
         user_key=caller.user_key,
         item_id=body.item_id,
         query=body.query,

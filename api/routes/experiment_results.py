@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from api.csv_response import CsvResponse
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_analytics
 from api.errors import ProblemError, problem_responses
 from api.routes.experiments import ExperimentName, unknown_experiment
 from api.schemas.experiment_results import ComparisonBody, ExperimentResults, PlanRequest, PlanResponse
@@ -16,7 +16,7 @@ _COMPARED = (
     "variance_reduction", "reason",
 )  # fmt: skip
 
-router = APIRouter(prefix="/admin/experiments", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(prefix="/admin/experiments", tags=["operations"], dependencies=[Depends(require_analytics)])
 
 
 @router.get("/{name}/results", responses=problem_responses(401, 403, 404, 503))

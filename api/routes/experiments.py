@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from api.dependencies import State, require_operator
+from api.dependencies import ActingKey, State, require_admin, require_analytics
 from api.errors import ProblemError, problem_responses
 from api.schemas.experiments import (
     ArmBody,
@@ -30,7 +30,7 @@ from database.repositories.audit import Actor, Audited, AuditRepository
 from database.repositories.experiments import ExperimentRepository, ExperimentRow
 from database.repositories.profiles import owner_of
 
-router = APIRouter(prefix="/admin/experiments", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(prefix="/admin/experiments", tags=["operations"], dependencies=[Depends(require_analytics)])
 ExperimentName = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]*$")]
 
 
@@ -46,8 +46,10 @@ async def experiments(state: State) -> ExperimentsResponse:
     )
 
 
-@router.post("", status_code=201, responses=problem_responses(401, 403, 404, 409, 503))
-async def create_experiment(body: ExperimentRequest, state: State) -> ExperimentResponse:
+@router.post(
+    "", status_code=201, responses=problem_responses(401, 403, 404, 409, 503), dependencies=[Depends(require_admin)]
+)
+async def create_experiment(body: ExperimentRequest, state: State, key: ActingKey) -> ExperimentResponse:
     """Defines an experiment. In force here when this answers, in other workers within EXPERIMENT_REFRESH_SECONDS.
 
     The problem `conflict` (409) where the name is taken, or where it would touch what another one changes;
@@ -55,7 +57,7 @@ async def create_experiment(body: ExperimentRequest, state: State) -> Experiment
     """
     experiment = _defined(state, body)
     _check_versions(state, experiment)
-    return await _store(state, experiment, "create")
+    return await _store(state, experiment, "create", key)
 
 
 @router.get("/{name}", responses=problem_responses(401, 403, 404, 503))
@@ -68,8 +70,10 @@ async def experiment_versions(name: ExperimentName, state: State) -> ExperimentV
     return ExperimentVersions(versions=[_response(state, row) for row in rows])
 
 
-@router.patch("/{name}", responses=problem_responses(401, 403, 404, 409, 503))
-async def change_experiment(name: ExperimentName, body: ExperimentChange, state: State) -> ExperimentResponse:
+@router.patch("/{name}", responses=problem_responses(401, 403, 404, 409, 503), dependencies=[Depends(require_admin)])
+async def change_experiment(
+    name: ExperimentName, body: ExperimentChange, state: State, key: ActingKey
+) -> ExperimentResponse:
     """Changes the traffic, the end or the overrides, or stops it: a further version, in force as with creating.
 
     Arms, weights, unit and metrics stay: with others, units would move and figures would mean something else.
@@ -99,10 +103,10 @@ async def change_experiment(name: ExperimentName, body: ExperimentChange, state:
             raise ProblemError(422, "validation_error", f"no such arm: {', '.join(sorted(unknown))}", field="overrides")
     if body.stopped:
         after = replace(after, stopped=True)
-    return await _store(state, after, "stop" if body.stopped else "change")
+    return await _store(state, after, "stop" if body.stopped else "change", key)
 
 
-async def _store(state: AppState, experiment: Experiment, action: str) -> ExperimentResponse:
+async def _store(state: AppState, experiment: Experiment, action: str, key: str) -> ExperimentResponse:
     """Adds a version, with its line of the audit log, where nothing that runs is in its way."""
     now = datetime.now(UTC)
     row = ExperimentRow(experiment.name, experiment.version, experiment.to_dict(), now)
@@ -114,7 +118,12 @@ async def _store(state: AppState, experiment: Experiment, action: str) -> Experi
         if reason is not None:
             raise ProblemError(409, "conflict", f"It cannot run beside another experiment: {reason}.")
         await repository.add(row)
-        details = {"version": experiment.version, "traffic": experiment.traffic, "stopped": experiment.stopped}
+        details = {
+            "version": experiment.version,
+            "traffic": experiment.traffic,
+            "stopped": experiment.stopped,
+            "key": key,
+        }
         await AuditRepository(session).add(Audited(now, Actor.OPERATOR, f"{action}_experiment", row.name, details))
     await state.experiments.refresh()
     return _response(state, row)
@@ -160,9 +169,11 @@ def _defined(state: AppState, body: ExperimentRequest) -> Experiment:
 
 
 def _overrides(state: AppState, asked: Overrides) -> dict[str, str]:
-    """By unit. Ids of users are kept as their keyed hashes, as everywhere."""
+    """By unit. Ids of users and sessions are kept as their keyed hashes, as everywhere."""
     users = {owner_of(state.gate.users.key(user), None) or "": arm for user, arm in asked.users.items()}
-    return users | {owner_of(None, session) or "": arm for session, arm in asked.sessions.items()}
+    return users | {
+        owner_of(None, state.gate.users.session(session)) or "": arm for session, arm in asked.sessions.items()
+    }
 
 
 def _response(state: AppState, row: ExperimentRow) -> ExperimentResponse:

@@ -3,20 +3,24 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.dependencies import State
+from api.dependencies import OPEN, State
 from api.schemas.operations import CacheState, DatabaseState, HealthResponse, ModelsState, ReadyResponse
 from database.connection import Database
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/health")
+@router.get("/health", openapi_extra=OPEN)
 async def health() -> HealthResponse:
     """Says that the process is alive, whatever else may be wrong."""
     return HealthResponse()
 
 
-@router.get("/ready", responses={503: {"model": ReadyResponse, "description": "Something needed does not answer"}})
+@router.get(
+    "/ready",
+    responses={503: {"model": ReadyResponse, "description": "Something needed does not answer"}},
+    openapi_extra=OPEN,
+)
 async def ready(state: State, response: Response) -> ReadyResponse:
     """Whether requests can be answered, and the state of each part. A lost cache alone is no reason to say no."""
     database_ready = await _answers(state.database)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends
 
-from api.dependencies import Jobs, Reload, State, require_operator
+from api.dependencies import ActingKey, Jobs, Reload, State, require_admin
 from api.errors import ProblemError, problem_responses
 from api.job_processes import RETRAIN, SYNTHETIC_DATA
 from api.schemas.jobs import (
@@ -24,11 +24,11 @@ from database.repositories.jobs import Job, JobRepository
 
 RELOAD = "reload"
 
-router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(prefix="/admin", tags=["operations"], dependencies=[Depends(require_admin)])
 
 
 @router.post("/retrain", status_code=202, responses=problem_responses(401, 403, 409, 503))
-async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) -> JobStarted:
+async def retrain(state: State, jobs: Jobs, key: ActingKey, body: RetrainRequest | None = None) -> JobStarted:
     """Starts a retraining on the newest data; `rejected` at its end means that what is served is better.
 
     One at a time: the problem `job_running` (409) while another, or a job of simulated shoppers, is under way.
@@ -37,12 +37,12 @@ async def retrain(state: State, jobs: Jobs, body: RetrainRequest | None = None) 
         raise ProblemError(409, "bad_artifact", "Nothing is published that a new version could be compared with.")
     job_id = await jobs.start(RETRAIN)
     async with state.database.transaction() as session:
-        await AuditRepository(session).add(Audited(datetime.now(UTC), Actor.OPERATOR, "retrain", job_id))
+        await AuditRepository(session).add(Audited(datetime.now(UTC), Actor.OPERATOR, "retrain", job_id, {"key": key}))
     return JobStarted(job_id=job_id, state=JobState.QUEUED)
 
 
 @router.post("/generate-synthetic-data", status_code=202, responses=problem_responses(401, 403, 409, 503))
-async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs: Jobs) -> JobStarted:
+async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs: Jobs, key: ActingKey) -> JobStarted:
     """Starts simulated shoppers in this shop's catalogue, or in `products` made-up ones that are added to it.
 
     What they searched and did is written as a log of the last three months; every id begins with `synthetic-`. Searches
@@ -57,11 +57,15 @@ async def generate_synthetic_data(body: SyntheticDataRequest, state: State, jobs
     if body.products is not None:
         wish["products"] = body.products
     arguments = [f"--{name}={value}" for name, value in wish.items()]
-    return JobStarted(job_id=await jobs.start(SYNTHETIC_DATA, arguments), state=JobState.QUEUED)
+    job_id = await jobs.start(SYNTHETIC_DATA, arguments)
+    async with state.database.transaction() as session:
+        done = Audited(datetime.now(UTC), Actor.OPERATOR, "generate_synthetic_data", job_id, wish | {"key": key})
+        await AuditRepository(session).add(done)
+    return JobStarted(job_id=job_id, state=JobState.QUEUED)
 
 
 @router.post("/reload", status_code=202, responses=problem_responses(401, 403, 404, 409, 503))
-async def reload(state: State, reloader: Reload, body: ReloadRequest | None = None) -> ReloadResponse:
+async def reload(state: State, reloader: Reload, key: ActingKey, body: ReloadRequest | None = None) -> ReloadResponse:
     """Serves the current version, a named one or the `previous` one; it is in place when this answers.
 
     No request is dropped meanwhile. The other workers follow within RELOAD_CHECK_SECONDS. A version that cannot be
@@ -76,7 +80,7 @@ async def reload(state: State, reloader: Reload, body: ReloadRequest | None = No
         raise
     await _finish(state.database, job_id, JobState.DONE, {"version": swap.after, "previous_version": swap.before})
     async with state.database.transaction() as session:
-        done = Audited(datetime.now(UTC), Actor.OPERATOR, "reload", swap.after, {"before": swap.before})
+        done = Audited(datetime.now(UTC), Actor.OPERATOR, "reload", swap.after, {"before": swap.before, "key": key})
         await AuditRepository(session).add(done)
     return ReloadResponse(job_id=job_id, state=JobState.DONE, version=swap.after, previous_version=swap.before)
 

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.dependencies import State
+from api.dependencies import OPEN, State
 from api.metrics import BUCKETS_MS, Latencies
 from api.state import AppState
 
@@ -19,7 +19,7 @@ _DRIFT_STATES = {"ok": 0, "warning": 1, "alarm": 2}
 _BOUNDS = [*(str(bound / 1_000) for bound in BUCKETS_MS), "+Inf"]  # seconds, as Prometheus has them
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, openapi_extra=OPEN)
 async def metrics(state: State) -> Response:
     """Counters and histograms since the start; quantiles, in milliseconds, of the latest requests."""
     registry = CollectorRegistry(auto_describe=False)

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Depends
 
 from api.csv_response import CsvResponse
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_admin
 from api.errors import problem_responses
 from api.schemas.models import AuditBody, ModelsResponse, VersionBody
 from api.state import AppState
@@ -15,7 +15,7 @@ from core import artifacts
 from core.errors import ArtifactError
 from database.repositories.audit import AuditRepository
 
-router = APIRouter(prefix="/admin/models", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(prefix="/admin/models", tags=["operations"], dependencies=[Depends(require_admin)])
 _AUDITED = 100
 
 

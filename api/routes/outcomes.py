@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.csv_response import CsvResponse
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_analytics
 from api.errors import ProblemError, problem_responses
 from api.outcomes import find_outcomes
 from api.schemas.outcomes import MAX_DAYS, MAX_DAYS_BY_HOUR, Breakdown, Outcomes, OutcomesResponse
 
-router = APIRouter(tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(tags=["operations"], dependencies=[Depends(require_analytics)])
 
 
 _FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from api.cards import products_by_id
-from api.dependencies import State, require_operator
+from api.dependencies import State, audited, require_admin
 from api.errors import ProblemError, problem_responses
 from api.schemas.catalog import ChangesRequest, ChangesResponse, ProductBody, ProductPatch, ProductResponse
 from api.state import AppState
@@ -27,7 +27,9 @@ async def _require_catalog(state: State) -> None:
 
 
 router = APIRouter(
-    prefix="/admin/products", tags=["catalogue"], dependencies=[Depends(require_operator), Depends(_require_catalog)]
+    prefix="/admin/products",
+    tags=["catalogue"],
+    dependencies=[Depends(require_admin), Depends(audited), Depends(_require_catalog)],
 )
 
 # A path, for ids may hold a slash.

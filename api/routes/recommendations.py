@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from api.cards import card_facts
-from api.dependencies import Authorization, RequestId, State
+from api.dependencies import STOREFRONT, Authorization, RequestId, State
 from api.errors import problem_responses
 from api.experiments import SHOPPER, VERSION, assigned, logged, shopper_in
 from api.schemas.recommendations import RecommendationsRequest, RecommendationsResponse, RecommendedProduct
@@ -17,7 +17,10 @@ router = APIRouter(tags=["storefront"])
 
 
 @router.post(
-    "/recommendations", response_model_exclude_unset=True, responses=problem_responses(401, 403, 404, 409, 503)
+    "/recommendations",
+    response_model_exclude_unset=True,
+    responses=problem_responses(401, 403, 404, 409, 503),
+    openapi_extra=STOREFRONT,
 )
 async def recommendations(
     body: RecommendationsRequest, state: State, request_id: RequestId, authorization: Authorization = None
@@ -28,7 +31,7 @@ async def recommendations(
     """
     begun = time.perf_counter()
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
-    may_know = body.include_personalization and (body.session_id or caller.user_key)
+    may_know = body.include_personalization and caller.is_known and (body.session_id or caller.user_key)
     shopper = await state.shoppers.find(caller) if may_know else state.shoppers.nobody()
     assignment = assigned(state, caller, known=bool(body.session_id))
     models = state.serving(assignment.changes).models
@@ -44,7 +47,7 @@ async def recommendations(
         ListLog(
             request_id=request_id,
             kind="recommend",
-            session_id=caller.session_id,
+            session_id=caller.session_key,
             user_key=caller.user_key,
             query=body.product_id or "",
             items=items_text(

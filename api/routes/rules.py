@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from api.dependencies import State, require_operator
+from api.dependencies import State, audited, require_admin
 from api.errors import ProblemError, problem_responses
 from api.schemas.rules import RuleRequest, RuleResponse, RulesResponse
 from database.repositories.suggestion_rules import Match, RuleKind, SuggestionRuleRepository
 
-router = APIRouter(prefix="/admin/suggestion-rules", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(
+    prefix="/admin/suggestion-rules", tags=["operations"], dependencies=[Depends(require_admin), Depends(audited)]
+)
 
 RuleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 

@@ -10,7 +10,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from api.cards import card_facts, cards_of_hits
-from api.dependencies import Authorization, RequestId, State
+from api.dependencies import STOREFRONT, Authorization, RequestId, State
 from api.errors import problem_responses
 from api.experiments import PRODUCTS, SHOPPER, assigned, logged, search_changes, shopper_in
 from api.interleaving import FoundProducts, interleaving_of, searched
@@ -45,7 +45,12 @@ from database.repositories.lists import EXPERIMENT_ARM, ListLog, ShownItem, item
 router = APIRouter(tags=["storefront"])
 
 
-@router.post("/search", response_model_exclude_unset=True, responses=problem_responses(401, 403, 409, 503))
+@router.post(
+    "/search",
+    response_model_exclude_unset=True,
+    responses=problem_responses(401, 403, 409, 503),
+    openapi_extra=STOREFRONT,
+)
 async def search(
     body: SearchRequest, state: State, request_id: RequestId, authorization: Authorization = None
 ) -> SearchResponse:
@@ -64,7 +69,12 @@ async def search(
     return response
 
 
-@router.post("/browse", response_model_exclude_unset=True, responses=problem_responses(401, 403, 409, 503))
+@router.post(
+    "/browse",
+    response_model_exclude_unset=True,
+    responses=problem_responses(401, 403, 409, 503),
+    openapi_extra=STOREFRONT,
+)
 async def browse(
     body: BrowseRequest, state: State, request_id: RequestId, authorization: Authorization = None
 ) -> SearchResponse:
@@ -93,7 +103,7 @@ async def _answer(
     state: AppState, caller: Caller, body: BrowseRequest, query: SearchQuery, begun: float
 ) -> tuple[SearchResponse, SearchReply]:
     """Finds, logs and shapes one page; `begun` in seconds of `time.perf_counter()`."""
-    may_know = body.include_personalization and (body.session_id or caller.user_key)
+    may_know = body.include_personalization and caller.is_known and (body.session_id or caller.user_key)
     shopper = await state.shoppers.find(caller) if may_know else None
     assignment = assigned(state, caller, known=bool(body.session_id))
     found = await _found(state, assignment, query, shopper)
@@ -129,12 +139,13 @@ def _record_completed_query(state: AppState, request_id: str, caller: Caller, te
         event_id=str(uuid.uuid4()),
         action=Action.SEARCH,
         occurred_at=datetime.now(UTC),
-        session_id=caller.session_id,
+        session_id=caller.stored_session,
         user_key=caller.user_key,
         query=text,
         request_id=request_id,
     )
-    state.sessions.note(caller.session_id, caller.user_key, text, event.occurred_at)
+    if caller.is_known:
+        state.sessions.note(caller.session_key, caller.user_key, text, event.occurred_at)
     try:
         state.writer.append_soon(event)
     except OverloadedError:
@@ -166,7 +177,7 @@ def _log_list(
         ListLog(
             request_id=request_id,
             kind="search" if query.text else "browse",
-            session_id=caller.session_id,
+            session_id=caller.session_key,
             user_key=caller.user_key,
             query=query.text,
             items=items_text(

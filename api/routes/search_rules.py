@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends
 
-from api.dependencies import State, require_operator
+from api.dependencies import State, audited, require_admin
 from api.errors import ProblemError, problem_responses
 from api.routes.rules import RuleId
 from api.schemas.search_rules import SearchRuleRequest, SearchRuleResponse, SearchRulesResponse
 from api.state import AppState
 from database.repositories.search_rules import NewSearchRule, SearchRuleKind, SearchRuleRepository, SearchRuleRow
 
-router = APIRouter(prefix="/admin/search-rules", tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(
+    prefix="/admin/search-rules", tags=["operations"], dependencies=[Depends(require_admin), Depends(audited)]
+)
 
 _STRENGTH = 0.2  # moves a product past its neighbours, not past what fits far better
 

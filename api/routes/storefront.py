@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Path
 
 from api.cards import products_by_id
-from api.dependencies import State
+from api.dependencies import STOREFRONT, State
 from api.errors import ProblemError, problem_responses
 from api.schemas.catalog import ProductResponse
 from api.schemas.storefront import Department, ShopperToTry, StorefrontResponse
@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 router = APIRouter(tags=["storefront"])
 
 
-@router.get("/storefront", responses=problem_responses(503))
+@router.get("/storefront", responses=problem_responses(503), openapi_extra=STOREFRONT)
 async def storefront(state: State) -> StorefrontResponse:
     """The shop's departments, whose pictures may be shown, and who may be tried as a shopper."""
     return StorefrontResponse(
@@ -59,7 +59,7 @@ def _shoppers(state: AppState) -> list[ShopperToTry]:
     ]
 
 
-@router.get("/products/{product_id:path}", responses=problem_responses(404, 503))
+@router.get("/products/{product_id:path}", responses=problem_responses(404, 503), openapi_extra=STOREFRONT)
 async def product(
     product_id: Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00]*$")], state: State
 ) -> ProductResponse:

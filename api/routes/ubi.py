@@ -12,13 +12,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
-from api.dependencies import State, require_operator
+from api.dependencies import State, require_analytics
 from api.errors import ProblemError, problem_responses
 from api.state import AppState
 from api.ubi import UbiTable, lines_of, write_parquet
 from database.repositories.insights import Span
 
-router = APIRouter(tags=["operations"], dependencies=[Depends(require_operator)])
+router = APIRouter(tags=["operations"], dependencies=[Depends(require_analytics)])
 NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
 _FIRST, _LAST = date(2000, 1, 1), date(2999, 12, 31)
 

@@ -22,9 +22,9 @@ class AuditBody(ResponseBody):
     happened_at: datetime
     actor: Literal["operator", "schedule", "guard"]
     action: str = Field(
-        description="`retrain`, `reload`, `begin_promotion`, `promote`, `roll_back`, or of an experiment"
+        description="`retrain`, `reload`, `promote`, `roll_back`, …, or the method and route of a request"
     )
-    subject: str = Field(description="a version, a job or an experiment")
+    subject: str = Field(description="a version, a job, an experiment, or what the route names")
     details: dict[str, Any]
 
 

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from api.state import AppState
 
 T = TypeVar("T")
+ADMIN_KEY = "an-admin-key-for-tests"
 
 
 def post(client: TestClient, path: str, body: object, headers: Mapping[str, str] | None = None) -> Any:
@@ -22,7 +23,8 @@ def raw_post(client: TestClient, path: str, body: bytes, headers: Mapping[str, s
 
 def start_session(client: TestClient, user_id: str | None = None) -> dict[str, str]:
     """The header of a new signed session."""
-    started = post(client, "/user/session/start", {"user_id": user_id} if user_id else {}).json()
+    vouched = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    started = post(client, "/user/session/start", {"user_id": user_id} if user_id else {}, vouched).json()
     return {"Authorization": f"Bearer {started['session_token']}"}
 
 

@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from api.reloading import Reloader
 from api.state import Models
-from config.settings import SecuritySettings, ServingSettings, Settings
+from config.security_settings import SecuritySettings
+from config.settings import ServingSettings, Settings
 from core import artifacts
 from core.domain import SearchQuery, SearchReply
 from core.errors import JobRunningError

@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
-from config.settings import SecuritySettings, Settings, StorageSettings
-from tests.api.calls import post, rows, state_of
+from config.security_settings import SecuritySettings
+from config.settings import Settings, StorageSettings
+from tests.api.calls import ADMIN_KEY, post, rows, state_of
 from tests.api.small_shop import SmallShop
-from tests.conftest import ADMIN_KEY
 
 PRODUCTS = "/admin/products"
 NOTHING = {"added": 0, "replaced": 0, "updated": 0, "deleted": 0, "unchanged": 0, "unknown": []}

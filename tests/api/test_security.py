@@ -8,9 +8,13 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from api.errors import ProblemError
+from api.keys import KeyRing, environment_key
 from api.main import create_app
-from api.security import Gate, SessionClaims, SessionTokens
-from config.settings import SecuritySettings, Settings, StorageSettings
+from api.security import Gate
+from api.tokens import SessionClaims, SessionTokens
+from config.security_settings import SecuritySettings
+from config.settings import Settings, StorageSettings
+from core.access import Scope
 from database.identity import UserKeys
 from tests.api.calls import post, rows, start_session, state_of
 from tests.api.small_shop import SmallShop
@@ -38,7 +42,8 @@ class Clock:
 
 def gate(*, admin: str | None = None, unsigned: bool = False, clock: Clock | None = None) -> Gate:
     tokens = SessionTokens(b"s" * 32, ttl_seconds=60, clock=clock or Clock())
-    return Gate(tokens, UserKeys(b"u" * 32), SecretStr(admin) if admin else None, unsigned)
+    ring = KeyRing(environment_key(SecretStr(admin) if admin else None))
+    return Gate(tokens, UserKeys(b"u" * 32), lambda: ring, unsigned)
 
 
 def bearer(token: str) -> str:
@@ -50,7 +55,7 @@ def test_a_token_vouches_for_its_session_and_user() -> None:
     caller = door.caller(bearer(door.tokens.issue(CLAIMS)), None, None)
     assert caller.session_id == "session"
     assert caller.user_key == door.users.key("mary")
-    assert not caller.operator
+    assert not caller.may_backdate
 
 
 def test_a_token_ends_with_its_time() -> None:
@@ -89,9 +94,9 @@ def test_a_token_is_no_admin_key_and_other_schemes_are_none() -> None:
         bearer(door.tokens.issue(CLAIMS)),
     ):
         with pytest.raises(ProblemError) as refused:
-            door.require_operator(header)
+            door.require(header, Scope.ADMIN)
         assert refused.value.status == 401
-    door.require_operator("bearer key")
+    door.require("bearer key", Scope.ADMIN)
 
 
 def test_unsigned_users_count_only_where_allowed() -> None:
@@ -104,7 +109,7 @@ def test_unsigned_users_count_only_where_allowed() -> None:
 def test_an_operator_speaks_for_any_user() -> None:
     door = gate(admin="key")
     caller = door.caller(bearer("key"), "s", "mary")
-    assert (caller.session_id, caller.user_key, caller.operator) == ("s", door.users.key("mary"), True)
+    assert (caller.session_id, caller.user_key, caller.may_backdate) == ("s", door.users.key("mary"), True)
 
 
 def test_a_missing_session_becomes_a_new_one_each_time() -> None:

@@ -55,16 +55,16 @@ def shoppers(held: Held, tmp_path: Path, **settings: object) -> tuple[Shoppers, 
 
 async def test_what_was_read_once_is_at_hand(held: Held, tmp_path: Path) -> None:
     find, _, _ = shoppers(held, tmp_path)
-    assert not (await find.find(Caller("s1"))).profile.events
+    assert not (await find.find(Caller("s1", "s1"))).profile.events
     reads = held.reads
-    await find.find(Caller("s1"))
+    await find.find(Caller("s1", "s1"))
     assert held.reads == reads
 
 
 async def test_a_keystroke_does_not_wait_for_a_slow_database(held: Held, tmp_path: Path) -> None:
     find, _, _ = shoppers(held, tmp_path)
     held.gate.clear()
-    shopper = await find.find(Caller("s1"), 0.01)
+    shopper = await find.find(Caller("s1", "s1"), 0.01)
     assert not shopper.is_known and find.late == 1
     held.gate.set()
 
@@ -73,13 +73,13 @@ async def test_a_visit_belongs_to_its_cohorts_unless_that_is_off(held: Held, tmp
     async with held.transaction() as session:
         await SessionRepository(session).add(VISIT)
     find, _, follower = shoppers(held, tmp_path)
-    assert (await find.find(Caller("s1"))).cohorts == ()  # nothing is known of any of these
+    assert (await find.find(Caller("s1", "s1"))).cohorts == ()  # nothing is known of any of these
     cohorts = cohorts_of("phone", "Berlin", "https://example.org")
     for number in range(COHORT_SHOPPERS):
         follower.crowd.add(number, 7, 2.0, START.timestamp(), cohorts=cohorts)
-    assert (await find.find(Caller("s1"))).cohorts == tuple(cohorts_of("phone", "Berlin", "https://example.org"))
+    assert (await find.find(Caller("s1", "s1"))).cohorts == tuple(cohorts_of("phone", "Berlin", "https://example.org"))
     never, _, _ = shoppers(held, tmp_path, cohort_priors=False)
-    assert (await never.find(Caller("s1"))).cohorts == ()
+    assert (await never.find(Caller("s1", "s1"))).cohorts == ()
 
 
 async def test_the_crowd_is_followed_and_every_event_counts_once(held: Held, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.main import create_app
-from config.settings import SecuritySettings, Settings, StorageSettings
+from config.security_settings import SecuritySettings
+from config.settings import Settings, StorageSettings
+from tests.api.calls import ADMIN_KEY
 from tests.api.small_shop import SmallShop
-from tests.conftest import ADMIN_KEY, fill_catalogue
+from tests.conftest import fill_catalogue
 
 _SHOP = Settings(security=SecuritySettings.model_validate({"admin_api_key": ADMIN_KEY}))
 schema = schemathesis.openapi.from_dict(create_app(_SHOP).openapi())
