@@ -28,6 +28,11 @@ def start_session(client: TestClient, user_id: str | None = None) -> dict[str, s
     return {"Authorization": f"Bearer {started['session_token']}"}
 
 
+def stored_session(client: TestClient, session_id: str) -> str:
+    """How a session stands in the database."""
+    return state_of(client).gate.users.session(session_id)
+
+
 def state_of(client: TestClient) -> AppState:
     return cast(AppState, client.app_state["cadence"])
 

@@ -14,7 +14,7 @@ from core.domain import Source, Suggestion, SuggestQuery, SuggestReply
 from core.services.gathered import Gathered, Now
 from core.services.sources.contract import Pool
 from core.services.typed import Typed
-from tests.api.calls import in_service, post, rows, start_session, state_of
+from tests.api.calls import in_service, post, rows, start_session, state_of, stored_session
 from tests.api.small_shop import SmallShop
 
 
@@ -129,7 +129,7 @@ def test_shown_lists_are_logged(client: TestClient) -> None:
     in_service(client, state.writer.flush_lists)
     found = rows(client, "SELECT request_id, kind, session_id, query, artifact_version, arm, user_key FROM list_log")
     assert [tuple(row) for row in found] == [
-        (reply.json()["request_id"], "suggest", "mine", "red r", "test-1", "default", None)
+        (reply.json()["request_id"], "suggest", stored_session(client, "mine"), "red r", "test-1", "default", None)
     ]
 
 

@@ -19,7 +19,7 @@ from core import artifacts
 from core.experiments.promotion import Step, decide, promotion
 from core.experiments.report import report
 from database.repositories.experiments import Exposure, insert_exposures
-from tests.api.calls import in_service, post, rows, state_of
+from tests.api.calls import in_service, post, rows, state_of, stored_session
 from tests.api.test_jobs import Versions, served
 from tests.core.experiments.test_report import no_counts
 from training.begin_promotion import begin_promotion
@@ -72,11 +72,8 @@ def continuous(client: TestClient) -> Continuous:
 
 def expose(client: TestClient, experiment: str, arms: dict[str, int]) -> None:
     now = datetime.now(UTC)
-    found = [
-        Exposure(experiment, f"s:{arm}{number}", arm, 1, "r", f"{arm}{number}", None, False, now)
-        for arm, units in arms.items()
-        for number in range(units)
-    ]
+    units = {stored_session(client, f"{arm}{number}"): arm for arm in arms for number in range(arms[arm])}
+    found = [Exposure(experiment, f"s:{one}", arm, 1, "r", one, None, False, now) for one, arm in units.items()]
     in_service(client, state_of(client).database.commit, lambda connection: insert_exposures(connection, found))
 
 

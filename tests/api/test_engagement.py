@@ -8,8 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.domain import ACTION_WEIGHTS, Action
-from tests.api.calls import in_service, post, raw_post, rows, start_session, state_of
+from tests.api.calls import ADMIN_KEY, in_service, post, raw_post, rows, start_session, state_of, stored_session
 
+VOUCHED = {"X-API-Key": ADMIN_KEY}
 VIEW = {"user_id": "mary", "session_id": "s", "action_type": "view", "item_id": "p1"}
 
 
@@ -40,7 +41,7 @@ def test_an_event_is_on_disk_when_it_is_acknowledged(client: TestClient) -> None
         1.5,
     )
     assert json.loads(row.additional_data) == sent["additional_data"]
-    assert row.session_id == "s"
+    assert row.session_id == stored_session(client, "s")
     assert row.user_key is None  # nothing vouched for mary
 
 
@@ -169,11 +170,13 @@ def test_a_session_says_who_visits(client: TestClient) -> None:
         client,
         "/user/session/start",
         {"user_id": "mary", "device": "mobile", "locale": "de", "location": "Berlin", "referrer": "https://x.test"},
+        VOUCHED,
     ).json()
     assert set(started) == {"session_id", "user_id", "session_token", "experiments"}
     assert (started["user_id"], started["experiments"]) == ("mary", {})
     [row] = rows(client, "SELECT * FROM sessions")
-    assert (row.session_id, row.device, row.locale, row.location) == (started["session_id"], "mobile", "de", "Berlin")
+    assert row.session_id == stored_session(client, started["session_id"])
+    assert (row.device, row.locale, row.location) == ("mobile", "de", "Berlin")
     assert row.user_key == state_of(client).gate.users.key("mary")
 
 
@@ -197,7 +200,7 @@ def test_signed_events_belong_to_their_user(client: TestClient) -> None:
 
 def started(client: TestClient, **said: str) -> dict[str, str]:
     """A new session as `/user/session/start` gives it."""
-    reply: dict[str, str] = post(client, "/user/session/start", said).json()
+    reply: dict[str, str] = post(client, "/user/session/start", said, VOUCHED).json()
     return reply
 
 
@@ -241,19 +244,19 @@ def test_a_known_user_is_not_merged_into_another(client: TestClient) -> None:
     ann = started(client, user_id="ann")
     event = {"user_id": "ann", "session_id": ann["session_id"], "action_type": "click", "item_id": "p1"}
     assert post(client, "/engagement", event, bearer(ann)).status_code == 200
-    reply = post(client, "/user/session/start", {"user_id": "bob"}, bearer(ann))
+    reply = post(client, "/user/session/start", {"user_id": "bob"}, bearer(ann) | VOUCHED)
     assert reply.status_code == 200
     assert rows(client, "SELECT * FROM profile_links") == []
     guest = started(client)
     event = {"user_id": guest["user_id"], "session_id": guest["session_id"], "action_type": "click", "item_id": "p2"}
     assert post(client, "/engagement", event, bearer(guest)).status_code == 200
-    assert post(client, "/user/session/start", {"user_id": "bob"}, bearer(guest)).status_code == 200
+    assert post(client, "/user/session/start", {"user_id": "bob"}, bearer(guest) | VOUCHED).status_code == 200
     assert len(rows(client, "SELECT * FROM profile_links")) == 1
 
 
 def test_a_session_without_a_token_is_taken_along_by_who_names_it(client: TestClient) -> None:
     assert post(client, "/engagement", VIEW | {"session_id": "open"}).status_code == 200
-    assert [row.owner for row in rows(client, "SELECT owner FROM profiles")] == ["s:open"]
-    assert post(client, "/user/session/start", {"user_id": "bob", "session_id": "open"}).status_code == 200
+    assert [row.owner for row in rows(client, "SELECT owner FROM profiles")] == ["s:" + stored_session(client, "open")]
+    assert post(client, "/user/session/start", {"user_id": "bob", "session_id": "open"}, VOUCHED).status_code == 200
     [owner] = [row.owner for row in rows(client, "SELECT owner FROM profiles")]
     assert owner.startswith("u:")

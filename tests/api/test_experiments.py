@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from api.experiment_results import ExperimentResultsReader
 from api.experiments import Experiments
 from core.experiments.assignment import draw
-from tests.api.calls import in_service, post, rows, start_session, state_of
+from tests.api.calls import in_service, post, rows, start_session, state_of, stored_session
 from tests.api.small_shop import SmallShop
 
 EXPERIMENTS = "/admin/experiments"
@@ -116,7 +116,9 @@ def test_an_arm_changes_the_list_and_its_exposure_is_logged_once(
     lists = shown(client)
     assert [json.loads(row.experiments) for row in lists] == [{"diversity": arm_of(row.session_id)} for row in lists]
     exposed = rows(client, "SELECT unit, arm, request_id, chosen_by_hand FROM exposures ORDER BY unit")
-    assert [(row.unit, row.arm) for row in exposed] == [(f"s:{one}", arm_of(one)) for one in sorted(sessions)]
+    assert [(row.unit, row.arm) for row in exposed] == [
+        (f"s:{one}", arm_of(one)) for one in sorted(stored_session(client, one) for one in sessions)
+    ]
     assert {row.request_id for row in exposed} <= {row.request_id for row in lists[::2]}
     assert not any(row.chosen_by_hand for row in exposed)
 
@@ -133,8 +135,10 @@ def test_a_list_that_no_arm_could_change_is_no_exposure(client: TestClient, admi
 
 def test_a_session_hears_its_arms_and_overrides_go_first(client: TestClient, admin: dict[str, str]) -> None:
     create(client, admin, traffic=0.0, overrides={"users": {"tester": "none"}, "sessions": {"tablet": "control"}})
-    assert post(client, "/user/session/start", {"user_id": "tester"}).json()["experiments"] == {"diversity": "none"}
-    assert post(client, "/user/session/start", {"user_id": "other"}).json()["experiments"] == {}
+    assert post(client, "/user/session/start", {"user_id": "tester"}, admin).json()["experiments"] == {
+        "diversity": "none"
+    }
+    assert post(client, "/user/session/start", {"user_id": "other"}, admin).json()["experiments"] == {}
     headers = start_session(client, "tester")
     post(client, "/autosuggest", {"query_prefix": "re"}, headers)
     assert [row.experiments for row in shown(client)] == [None]  # counted nowhere
@@ -172,6 +176,7 @@ def test_results_of_nobody_are_too_early(client: TestClient, admin: dict[str, st
 
 def test_results_count_what_was_done_since_the_exposure(client: TestClient, admin: dict[str, str]) -> None:
     sessions = [f"visit{number}" for number in range(8)]
+    arms = {one: arm_of(stored_session(client, one)) for one in sessions}
     for session in sessions:
         act(client, session, "purchase", item_id="p1")  # before
     create(client, admin, primary_metric="revenue")
@@ -181,13 +186,13 @@ def test_results_count_what_was_done_since_the_exposure(client: TestClient, admi
         found = post(client, "/search", {"query": "red running shoes", "session_id": session}).json()
         act(client, session, "click", item_id="p1", request_id=found["request_id"])
         post(client, "/search", {"query": "no such thing", "session_id": session})
-        if arm_of(session) == "none":
+        if arms[session] == "none":
             act(client, session, "purchase", item_id="p1", additional_data={"quantity": 2, "price": 40.0})
             act(client, session, "purchase", item_id="p3")  # at the catalogue's price
     act(client, "stranger", "purchase", item_id="p1")
     in_service(client, state_of(client).writer.flush_lists)
     said = client.get(f"{EXPERIMENTS}/diversity/results", headers=admin).json()
-    assert said["units"] == {name: sum(arm_of(one) == name for one in sessions) for name in ("control", "none")}
+    assert said["units"] == {name: sum(arm == name for arm in arms.values()) for name in ("control", "none")}
     values = {one["metric"]: one["values"] for one in said["metrics"]}
     assert values["revenue"] == {"control": 0.0, "none": 179.0}
     assert values["conversion"] == {"control": 0.0, "none": 1.0}

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 import database.writer
 from api.main import create_app
 from config.settings import Settings
-from tests.api.calls import in_service, post, rows, start_session, state_of
+from tests.api.calls import in_service, post, rows, start_session, state_of, stored_session
 from tests.api.small_shop import SmallShop
 
 
@@ -65,7 +65,10 @@ def test_a_completed_query_is_remembered_once_for_its_first_page(client: TestCli
     in_service(client, state_of(client).writer.flush_events)
     [event] = rows(client, "SELECT action, query, normalized, session_id, user_key, request_id FROM events")
     assert (event.action, event.query, event.normalized) == ("search", "Red Shoes", "red shoes")
-    assert (event.session_id, event.request_id) == (first["session_id"], first["request_id"])
+    assert (event.session_id, event.request_id) == (
+        stored_session(client, first["session_id"]),
+        first["request_id"],
+    )
     assert event.user_key == state_of(client).gate.users.key("mary")
 
 

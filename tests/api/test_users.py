@@ -2,7 +2,7 @@
 
 from fastapi.testclient import TestClient
 
-from tests.api.calls import in_service, post, start_session, state_of
+from tests.api.calls import in_service, post, start_session, state_of, stored_session
 
 
 def test_what_somebody_did_is_told_to_operators_and_to_themselves(client: TestClient, admin: dict[str, str]) -> None:
@@ -34,7 +34,7 @@ def test_what_somebody_did_is_told_to_operators_and_to_themselves(client: TestCl
     [brand] = answer["preferred_brands"]
     assert brand["name"] == "Acme" and brand["weight"] == 17.0 and 16.5 < brand["strength"] <= 17.0
     [visit] = answer["session_history"]
-    assert (visit["session_id"], visit["actions"]["purchase"]) == (claims.session_id, 1)
+    assert (visit["session_id"], visit["actions"]["purchase"]) == (stored_session(client, claims.session_id), 1)
 
     assert client.get("/analytics/user/jane", headers=other).json()["code"] == "user_mismatch"
     assert client.get("/analytics/user/jane").status_code == 401
