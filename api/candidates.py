@@ -66,6 +66,11 @@ class Candidates:
             if self._shared:
                 await self._shared.put(key, _stored.dump_json(gathered), self._ttl_seconds)
 
+    async def clear(self) -> bool:
+        """Keep nothing of what was gathered; False where Redis did not answer, and may have lists still."""
+        await self._memory.close()
+        return self._shared is None or await self._shared.clear()
+
     async def close(self) -> None:
         for flight in list(self._flights.values()):
             flight.cancel()

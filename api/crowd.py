@@ -27,7 +27,7 @@ COHORTS = ("device", "location", "referrer")
 
 
 class CrowdFollower:
-    """`crowd` is the same object all the time."""
+    """`crowd` is the same object until `learn_anew`."""
 
     def __init__(
         self,
@@ -39,10 +39,18 @@ class CrowdFollower:
         self._database, self._settings, self._clock = database, settings, clock
         self._seen: dict[str, datetime] = {}  # events of the time that is read again
         self._looked_at: datetime | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Learn from what came in. Raises SQLAlchemyError when the database cannot be read."""
-        await self._database.read(self._read)
+        async with self._one_at_a_time:
+            await self._database.read(self._read)
+
+    async def learn_anew(self) -> None:
+        """From the log alone, for something was removed from it. Raises SQLAlchemyError when it cannot be read."""
+        async with self._one_at_a_time:
+            self.crowd, self._seen, self._looked_at = Crowd(), {}, None
+            await self._database.read(self._read)
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""

@@ -51,6 +51,9 @@ class FinishedReplies:
     def get(self, key: ReplyKey) -> Finished | None:
         return self._replies.get(key)
 
+    def clear(self) -> None:
+        self._replies.clear()
+
     def put(self, key: ReplyKey, reply: Finished) -> None:
         self._replies[key] = reply
         if len(self._replies) > _REPLIES_KEPT:

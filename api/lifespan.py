@@ -17,6 +17,7 @@ from api.crowd import CrowdFollower
 from api.dashboard import Dashboard
 from api.drift import DriftFollower
 from api.embedded_search import EmbeddedSearch
+from api.erasures import Erasures
 from api.experiment_results import ExperimentResultsReader
 from api.experiments import Experiments
 from api.finished import FinishedReplies
@@ -141,6 +142,7 @@ async def _start(
     )  # in this order: the later ones ask the earlier ones
     for followed in following:
         await followed.refresh()
+    erasures = Erasures(lambda: state, access.access_refresh_seconds)
     sessions = SessionContext(database, settings.suggest.session_context_ttl_seconds)
     stack.push_async_callback(sessions.close)
     state = AppState(
@@ -153,6 +155,7 @@ async def _start(
         gate=gate,
         keys=keys,
         opt_outs=opt_outs,
+        erasures=erasures,
         threads=threads,
         product_search=EmbeddedSearch(lambda: state.models.search, threads),
         rules=rules,
@@ -171,6 +174,7 @@ async def _start(
         metrics=metrics,
         started_at=datetime.now(UTC),
     )
+    await erasures.refresh()
     reloader, job_processes = Reloader(state, load, spawn), JobProcesses(settings, database)
     stack.push_async_callback(reloader.close)
     stack.push_async_callback(job_processes.close)
@@ -191,6 +195,7 @@ async def _start(
     rollups = RollupFollower(database, settings.serving.rollup_refresh_seconds)
     background.append(asyncio.create_task(rollups.keep_fresh(stop)))
     background.append(asyncio.create_task(state.drift.keep_fresh(stop)))
+    background.append(asyncio.create_task(erasures.keep_fresh(stop)))
 
     async def stop_background() -> None:
         stop.set()

@@ -106,6 +106,12 @@ class LiveQueries:
             await self._database.read(self._read)
             await asyncio.to_thread(self._learn)  # looking for products takes its time
 
+    async def learn_anew(self) -> None:
+        """From the log alone, for something was removed from it. Raises SQLAlchemyError as `refresh`."""
+        async with self._one_at_a_time:
+            self._begin_anew()
+        await self.refresh()
+
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""
         while not stop.is_set():

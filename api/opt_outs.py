@@ -58,6 +58,14 @@ class OptOuts:
             self._take(user_key, opted_out=opted_out)
         self._newest = newest
 
+    async def read_anew(self) -> None:
+        """All of them, for some may be gone. Raises SQLAlchemyError when the database cannot be read."""
+        async with self._database.reading() as session:
+            repository = OptOutRepository(session)
+            newest, chosen = await repository.newest(), await repository.chosen_since(None)
+        self._chosen = {_short(user_key) for user_key, opted_out in chosen.items() if opted_out}
+        self._newest = newest
+
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Look at intervals until told to stop. A failed look leaves everything in place."""
         while not stop.is_set():

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from database.connection import Database
 from database.repositories import rollups
+from database.repositories.people import newest_erasure
 from database.repositories.rollup_changes import find_changes
 from database.repositories.rollup_log import fold_span
 
@@ -63,18 +64,27 @@ class RollupFollower:
         await self._database.commit(partial(rollups.note_look, state=changed, hours=hours))
         waiting = await self._database.read(rollups.count_due)
         counted, reported = 0, time.monotonic()
-        while not stop.is_set() and (run := await self._database.read(rollups.next_run)) is not None:
+        while (run := await self._database.read(rollups.next_run)) is not None and not stop.is_set():
             start, end = run
             began = time.monotonic()
+            marks = await self._database.read(partial(rollups.find_marks, start=start, end=end))
             tallies = await self._database.count(partial(fold_span, start=start, end=end))
             took = time.monotonic() - began
             if not await self._database.commit(partial(rollups.take_lease, owner=self._owner, now=self._clock())):
                 break  # this process was away for so long that another one counts
-            await self._database.commit(partial(rollups.store, start=start, end=end, tallies=tallies))
+            await self._database.commit(partial(rollups.store, start=start, end=end, tallies=tallies, marks=marks))
             counted += (end - start) // rollups.HOUR
             if time.monotonic() - reported > _REPORT_SECONDS:
                 reported = time.monotonic()
                 _log.info("counting the log", hours_counted=counted, hours_due=max(0, waiting - counted), at=str(start))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._rest * took)
+        if run is None:
+            await self._prune()
         return counted
+
+    async def _prune(self) -> None:
+        """After an erasure: what only somebody erased had typed."""
+        erasure = await self._database.read(newest_erasure)
+        if erasure > await self._database.read(rollups.pruned_erasure):
+            await self._database.commit(partial(rollups.prune_texts, erasure=erasure))

@@ -85,6 +85,10 @@ class SessionContext:
         entry = self._entries.get(key)
         return entry.queries if entry else ()
 
+    def clear(self) -> None:
+        """Forget every session; the next keystroke of each reads it anew."""
+        self._entries.clear()
+
     async def settled(self) -> None:
         """Returns when everything that is being read now has been read."""
         await asyncio.gather(*self._readings.values())

@@ -83,6 +83,14 @@ class Shoppers:
         """Somebody of whom nothing is known."""
         return self._shopper(Profile(), ())
 
+    def clear(self) -> None:
+        """Forget the visits."""
+        self._cohorts.clear()
+
+    async def learn_anew(self) -> None:
+        """The crowd, from the log alone. Raises SQLAlchemyError when it cannot be read."""
+        await self._crowd.learn_anew()
+
     def begin(self, visit: ShopSession) -> None:
         """A visit begins here."""
         self._keep(visit.session_id, visit)

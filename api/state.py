@@ -9,6 +9,7 @@ from api.candidates import Candidates
 from api.catalog import CatalogFollower
 from api.dashboard import Dashboard
 from api.drift import DriftFollower
+from api.erasures import Erasures
 from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
@@ -106,6 +107,7 @@ class AppState:
     gate: Gate
     keys: Keys
     opt_outs: OptOuts
+    erasures: Erasures
     threads: InferenceThreads
     product_search: ProductSearch
     rules: RulesFollower

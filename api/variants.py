@@ -63,6 +63,11 @@ class Variants:
         """Those that could not be loaded."""
         return frozenset(self._refused)
 
+    @property
+    def live(self) -> list[LiveQueries]:
+        """What is followed for them."""
+        return [variant.served.live for variant in self._resident.values()]
+
     def find(self, version: str) -> Served | None:
         """None for one that is not resident, the current one included."""
         variant = self._resident.get(version)

@@ -3,6 +3,7 @@
 Both keep the promises of `core.ports.CandidateCache` and pass one suite of tests.
 """
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from config.settings import Settings
 T = TypeVar("T")
 
 _NAMESPACE = "cadence:candidates:"
+_AT_ONCE = 500
 RETRY_SECONDS = 1.0  # pause after a failure: an absent Redis costs one timeout a second, not one per keystroke
 
 
@@ -93,7 +95,7 @@ class RedisCache:
         value: bytes | None = None
         if self._clock() >= self._resume_at:
             try:
-                answer = await self._redis.get(_NAMESPACE + key)
+                answer = await self._redis.get(_name(key))
                 value = answer if isinstance(answer, bytes) else None
             except (RedisError, OSError):
                 self._failed()
@@ -107,9 +109,25 @@ class RedisCache:
         if self._clock() < self._resume_at:
             return
         try:
-            await self._redis.set(_NAMESPACE + key, value, px=max(1, round(ttl_seconds * 1_000)))
+            await self._redis.set(_name(key), value, px=max(1, round(ttl_seconds * 1_000)))
         except (RedisError, OSError):
             self._failed()
+
+    async def clear(self) -> bool:
+        """Delete every value; False where the server did not answer. Other keys of the same server stay."""
+        try:
+            some: list[bytes] = []
+            async for key in self._redis.scan_iter(match=f"{_NAMESPACE}*", count=1_000):
+                some.append(key)
+                if len(some) == _AT_ONCE:
+                    await self._redis.unlink(*some)
+                    some = []
+            if some:
+                await self._redis.unlink(*some)
+        except (RedisError, OSError):
+            self._failed()
+            return False
+        return True
 
     async def available(self) -> bool:
         """Whether the server answers now."""
@@ -124,6 +142,11 @@ class RedisCache:
     def _failed(self) -> None:
         self.counts.failures += 1
         self._resume_at = self._clock() + RETRY_SECONDS
+
+
+def _name(key: str) -> str:
+    """Keys hold what somebody typed. Redis may write them down, so it gets a hash."""
+    return _NAMESPACE + hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
 
 
 def shared_cache(settings: Settings) -> RedisCache | None:

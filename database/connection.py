@@ -54,6 +54,17 @@ class _Direct:
         with self._engine.begin() as connection:
             return work(connection)
 
+    async def outside(self, work: Callable[[DBAPIConnection], T]) -> T:
+        """What `work` does with the connection, where no transaction is open."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._raw, work)
+
+    def _raw(self, work: Callable[[DBAPIConnection], T]) -> T:
+        connection = self._engine.raw_connection()
+        try:
+            return work(connection.driver_connection)  # type: ignore[arg-type]
+        finally:
+            connection.close()
+
     async def dispose(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
 
@@ -74,6 +85,7 @@ def _prepare_sqlite(engine: Engine, *, writes: bool, busy_timeout_ms: int = BUSY
         cursor.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is deleted or replaced is overwritten: it may be somebody's
         # FULL: a commit is on disk before it returns, which is what a 200 of /engagement promises.
         cursor.execute("PRAGMA synchronous=FULL" if writes else "PRAGMA query_only=ON")
         cursor.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
@@ -163,6 +175,17 @@ class Database:
             async with self._reading.connect() as connection:
                 await connection.run_sync(_checkpoint)
 
+    async def empty_log(self) -> bool:
+        """Copy the write-ahead log of SQLite whole and cut it to nothing: what was deleted is then in no file.
+
+        False where a reader or another writer is in the way for too long; to be tried again. PostgreSQL recycles its
+        log by itself.
+        """
+        if self._direct_writing is None:
+            return True
+        async with self._one_writer:
+            return await self._direct_writing.outside(_truncate)
+
     async def dispose(self) -> None:
         """Close every connection. The next use would open new ones."""
         await self._reading.dispose()
@@ -183,3 +206,11 @@ def _checkpoint(connection: Connection) -> None:
     cursor = connection.connection.cursor()  # below SQLAlchemy, which would begin a transaction first
     cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
     cursor.close()
+
+
+def _truncate(connection: DBAPIConnection) -> bool:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((busy, *_),) = cursor.fetchall()
+    cursor.close()
+    return not busy

@@ -3,7 +3,6 @@
 A change here needs a migration in `migrations/versions/`; a test compares the two.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -11,55 +10,24 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     cast,
     literal_column,
 )
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A timezone-aware time, stored in UTC. SQLite has no zones, so the zone is put back on reading.
-
-    Raises ValueError for a naive time: its zone would be a guess.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive time {value!r}: give it a time zone")
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-# Names for constraints, so that a migration can drop one on every database.
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    }
-)
+from database.columns import UtcDateTime as UtcDateTime
+from database.columns import metadata as metadata
+from database.rollup_tables import rollup_due as rollup_due
+from database.rollup_tables import rollup_state as rollup_state
+from database.rollup_tables import rollup_terms as rollup_terms
+from database.rollup_tables import rollups as rollups
 
 
 def _imported(ondelete: str, *, index: bool) -> Column[Any]:
@@ -284,42 +252,6 @@ erasures = Table(
     Column("id", Integer, primary_key=True),
     Column("erased_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,  # grows for ever
-)
-
-# Counts of the log by the hour and by the day, made anew from the log whenever it changes (rollups.py).
-rollups = Table(
-    "rollups",
-    metadata,
-    Column("grain", String(4), primary_key=True),  # hour | day
-    Column("start", UtcDateTime, primary_key=True),
-    Column("digest", BigInteger, nullable=False),  # 48 bits of `cells`; before them, so that they need not be read
-    Column("cells", LargeBinary, nullable=False),  # core.analytics.cells.Cells
-)
-
-rollup_terms = Table(
-    "rollup_terms",
-    metadata,
-    # The numbers by which `rollups.cells` knows queries, products and values of dimensions.
-    Column("id", Integer, primary_key=True),
-    Column("text", Text, nullable=False, unique=True),
-)
-
-rollup_due = Table(
-    "rollup_due",
-    metadata,
-    Column("start", UtcDateTime, primary_key=True),  # of an hour whose counts are missing or no longer hold
-)
-
-rollup_state = Table(
-    "rollup_state",
-    metadata,
-    # One row, once there is a first count.
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("layout", Integer, nullable=False),  # core.analytics.definitions.LAYOUT of what is stored
-    Column("looked_at", UtcDateTime),  # what was received until then is counted, or due
-    Column("imports", JSON, nullable=False),  # [first hour, last hour] of the events of each import, by its id
-    Column("owner", Text),  # the process that counts
-    Column("lease_expires_at", UtcDateTime),
 )
 
 jobs = Table(

@@ -96,11 +96,14 @@ class SharedProfiles:
         except (RedisError, OSError):
             self._failed()
 
-    async def forget(self, owner: str) -> None:
+    async def forget(self, owner: str) -> bool:
+        """False where the server did not answer, and may have it still."""
         try:
             await self._redis.delete(_NAMESPACE + owner)
         except (RedisError, OSError):
             self._failed()
+            return False
+        return True
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -193,12 +196,15 @@ class ProfileCache:
             if is_newest and (read := _read(stored.profile)) is not None:
                 self._keep(owner, _Entry(self._marks.of(owner), stored.version, read))
 
-    async def merged(self, owner: str) -> None:
-        """The profile of `owner` is part of another one now."""
+    async def merged(self, owner: str) -> bool:
+        """The profile of `owner` is part of another one now, or is no more. False where Redis may have it still."""
         self._marks.change(owner)
         self._entries.pop(owner, None)
-        if self._shared is not None:
-            await self._shared.forget(owner)
+        return self._shared is None or await self._shared.forget(owner)
+
+    def clear(self) -> None:
+        """Keep none in this process."""
+        self._entries.clear()
 
     async def close(self) -> None:
         self._marks.close()

@@ -20,7 +20,7 @@ class VersionBody(ResponseBody):
 
 class AuditBody(ResponseBody):
     happened_at: datetime
-    actor: Literal["operator", "schedule", "guard"]
+    actor: Literal["operator", "schedule", "guard", "shopper"]
     action: str = Field(
         description="`retrain`, `reload`, `promote`, `roll_back`, …, or the method and route of a request"
     )

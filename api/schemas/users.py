@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.schemas.base import ResponseBody
+from api.schemas.base import Flag, RequestBody, ResponseBody
 
 
 class StoredProfileBody(ResponseBody):
@@ -55,3 +55,15 @@ class UserAnalytics(ResponseBody):
     preferred_brands: list[Preference] = Field(description="the strongest first, at most ten")
     preferred_prices: list[PricePreference] = Field(description="by level")
     session_history: list[PastSession] = Field(description="the latest twenty, the newest first")
+
+
+class ErasedResponse(ResponseBody):
+    rows: dict[str, int] = Field(description="how many went, by what they were")
+    pending: int = Field(
+        description="places that are asked again in the background: lists under way, Redis, the write-ahead log"
+    )
+    retrain: bool = Field(description="published versions learnt from imported searches of theirs: train anew")
+
+
+class PersonalizationBody(RequestBody):
+    enabled: Flag

@@ -13,9 +13,10 @@ from database.models import audit_log
 
 
 class Actor(StrEnum):
-    OPERATOR = "operator"  # whoever holds the admin key
+    OPERATOR = "operator"  # with a key
     SCHEDULE = "schedule"
     GUARD = "guard"  # what watches a promotion
+    SHOPPER = "shopper"  # about themselves
 
 
 @dataclass(frozen=True, slots=True)

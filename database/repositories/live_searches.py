@@ -33,10 +33,11 @@ class LiveSearch:
     received_at: datetime
 
 
-_shopper = func.coalesce(events.c.user_key, events.c.session_id, events.c.event_id)
+# Who opted out has neither: five searches of one such shopper must not look like those of five.
+_shopper = func.coalesce(events.c.user_key, events.c.session_id)
 _searches = (
     select(events.c.event_id, events.c.normalized, events.c.query, _shopper, events.c.occurred_at, events.c.received_at)
-    .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), IS_TRAFFIC)
+    .where(events.c.action == Action.SEARCH.value, events.c.normalized.is_not(None), _shopper.is_not(None), IS_TRAFFIC)
     .order_by(events.c.occurred_at, func.length(events.c.normalized))
 )
 

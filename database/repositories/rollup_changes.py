@@ -18,7 +18,7 @@ from database.repositories.statements import chunks
 OVERLAP = timedelta(seconds=30)
 # Operators may store events of any time; what is before the first log that anybody has is a slip, and is not counted.
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
-_WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
+CLICK_WINDOW = timedelta(seconds=CLICK_WINDOW_SECONDS)
 _ACTIONS = [action.value for action in Action]
 
 
@@ -33,9 +33,9 @@ def find_changes(connection: Connection, state: RollupState, now: datetime) -> t
     e = events.c
     new = (e.action.in_(_ACTIONS), e.received_at >= state.looked_at - OVERLAP, e.occurred_at >= FIRST)
     hours = {last + number * HOUR for number in range(max(0, (end - last) // HOUR))}  # they have closed since
-    late = (*new, e.occurred_at < last + _WINDOW)
+    late = (*new, e.occurred_at < last + CLICK_WINDOW)
     for at in _parts_of_hours(connection, *late):
-        hours |= {hour_of(at - _WINDOW), hour_of(at), hour_of(at + _WINDOW)}
+        hours |= {hour_of(at - CLICK_WINDOW), hour_of(at), hour_of(at + CLICK_WINDOW)}
     if hours:
         hours |= _purchases_after(connection, late) | _later_visits(connection, late)
     known = _spans(connection, state.imports, *new, e.import_id.is_not(None))

@@ -85,7 +85,9 @@ def make_due(connection: Connection, hours: Iterable[datetime]) -> None:
     """These hours no longer hold. Whoever removes or changes events calls it in the same transaction."""
     rows = [{"start": hour} for hour in sorted(set(hours))]
     if rows:
-        connection.execute(upsert(connection.dialect, rollup_due).on_conflict_do_nothing(), rows)
+        statement = upsert(connection.dialect, rollup_due)
+        once_more = {"mark": rollup_due.c.mark + 1}
+        connection.execute(statement.on_conflict_do_update(index_elements=["start"], set_=once_more), rows)
         for days in chunks(sorted({day_start(row["start"]) for row in rows})):
             connection.execute(delete(rollups).where(rollups.c.grain == "day", rollups.c.start.in_(days)))
 
@@ -105,6 +107,13 @@ def find_due(connection: Connection, start: datetime, end: datetime) -> set[date
     return set(connection.execute(select(due).where(due >= start, due < end)).scalars())
 
 
+def find_marks(connection: Connection, start: datetime, end: datetime) -> dict[datetime, int]:
+    """The due hours with their marks, to be read before they are counted (`store`)."""
+    due = rollup_due.c
+    rows = connection.execute(select(due.start, due.mark).where(due.start >= start, due.start < end))
+    return {row.start: row.mark for row in rows}
+
+
 def next_run(connection: Connection) -> tuple[datetime, datetime] | None:
     """From and before which hour to count next: the last due ones of one day that adjoin, at most `HOURS_AT_ONCE`."""
     last = connection.execute(select(func.max(rollup_due.c.start))).scalar()
@@ -117,12 +126,24 @@ def next_run(connection: Connection) -> tuple[datetime, datetime] | None:
     return start, last + HOUR
 
 
-def store(connection: Connection, start: datetime, end: datetime, tallies: Mapping[datetime, Tally]) -> None:
-    """Replaces the counts of the hours of one day from `start` on, before `end`, and of their day if it is complete."""
+def store(
+    connection: Connection,
+    start: datetime,
+    end: datetime,
+    tallies: Mapping[datetime, Tally],
+    marks: Mapping[datetime, int] | None = None,
+) -> None:
+    """Replaces the counts of the hours of one day from `start` on, before `end`, and of their day if it is complete.
+
+    `marks` as read before counting: an hour that became due once more meanwhile stays due. None: nothing could.
+    """
     numbers = _number(connection, set(chain.from_iterable(tally.texts() for tally in tallies.values())))
     hours = rollups.c.start >= start, rollups.c.start < end
     connection.execute(delete(rollups).where(rollups.c.grain == "hour", *hours))
-    connection.execute(delete(rollup_due).where(rollup_due.c.start >= start, rollup_due.c.start < end))
+    now_due = find_marks(connection, start, end)
+    settled = [hour for hour, mark in now_due.items() if marks is None or marks.get(hour) == mark]
+    for some in chunks(settled):
+        connection.execute(delete(rollup_due).where(rollup_due.c.start.in_(some)))
     rows = [_row("hour", hour, cells_of(tally, numbers)) for hour, tally in tallies.items()]
     if rows:
         connection.execute(insert(rollups), rows)
@@ -187,6 +208,32 @@ def find_texts(connection: Connection, numbers: Iterable[int]) -> dict[int, str]
 def count_texts(connection: Connection) -> int:
     """The greatest number of a text."""
     return connection.execute(select(func.max(rollup_terms.c.id))).scalar() or 0
+
+
+def prune_texts(connection: Connection, erasure: int) -> int:
+    """Deletes the texts that no stored hour counts any more, and notes that it was done after this erasure.
+
+    To be called while nothing is due. Reads every hour that is stored: some seconds for a year of a large shop.
+    """
+    used: set[int] = set()
+    found = connection.execute(
+        select(rollups.c.cells).where(rollups.c.grain == "hour"), execution_options={"yield_per": 100}
+    )
+    for (raw,) in found:
+        cells = Cells.from_bytes(raw)
+        for ids in (cells.query_ids, cells.empty_ids, cells.product_ids, cells.measure_ids, cells.member_ids):
+            used.update(ids.tolist())
+    known = connection.execute(select(rollup_terms.c.id)).scalars()
+    unused = sorted(set(known) - used)
+    for some in chunks(unused):
+        connection.execute(delete(rollup_terms).where(rollup_terms.c.id.in_(some)))
+    connection.execute(update(rollup_state).values(pruned_erasure=erasure))
+    return len(unused)
+
+
+def pruned_erasure(connection: Connection) -> int:
+    """The number of the last erasure after which texts were pruned."""
+    return connection.execute(select(rollup_state.c.pruned_erasure)).scalar() or 0
 
 
 def _number(connection: Connection, texts: set[str]) -> dict[str, int]:

@@ -123,9 +123,11 @@ async def test_an_absent_redis_misses_is_counted_and_left_alone_for_a_while(cloc
 
 async def test_a_redis_that_answers_something_else_misses(redis_url: str) -> None:
     redis = Redis.from_url(redis_url)
-    await redis.delete("cadence:candidates:list")
-    await redis.lpush("cadence:candidates:list", "x")
     cache = RedisCache(redis_url, timeout_seconds=5)
+    await cache.put("list", b"value", 60)
+    [name] = await redis.keys("cadence:candidates:*")
+    await redis.delete(name)
+    await redis.lpush(name, "x")
     assert await cache.get("list") is None
     assert cache.counts.failures == 1
     await cache.close()

@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("rollup_due", sa.Column("mark", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("rollup_state", sa.Column("pruned_erasure", sa.Integer(), server_default="0", nullable=False))
     with op.batch_alter_table("audit_log") as table:
         table.alter_column("action", existing_type=sa.String(32), type_=sa.String(80), existing_nullable=False)
     op.create_table(
@@ -44,6 +46,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("rollup_state", "pruned_erasure")
+    op.drop_column("rollup_due", "mark")
     for name in ("erasures", "opt_outs", "api_keys"):
         op.drop_table(name)
     with op.batch_alter_table("audit_log") as table:
