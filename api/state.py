@@ -28,6 +28,7 @@ from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
 from core.services.recommendation import Reason, Recommendation
 from database.connection import Database
+from database.limit_counts import LimitCounts
 from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
@@ -102,6 +103,7 @@ class AppState:
     candidates: Candidates
     replies: FinishedReplies
     gate: Gate
+    limits: LimitCounts
     threads: InferenceThreads
     product_search: ProductSearch
     rules: RulesFollower
