@@ -181,7 +181,9 @@ def serve(python: Path, options: argparse.Namespace, environment: dict[str, str]
     command = [str(python), "-m", "uvicorn", "api.main:app", "--host", options.host, "--port", str(options.port)]
     everywhere = options.host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
     url = f"http://{'localhost' if everywhere else options.host}:{options.port}"
-    server = subprocess.Popen([*command, "--no-access-log", "--no-server-header"], cwd=ROOT, env=environment)
+    server = subprocess.Popen(
+        [*command, "--no-access-log", "--no-server-header", "--no-proxy-headers"], cwd=ROOT, env=environment
+    )
     announcer = threading.Thread(target=announce, args=(server, url, options), daemon=True)
     announcer.start()
     try:

@@ -58,6 +58,10 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
+_RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds until asking again may help"}
+_HEADERS: dict[int, dict[str, Any]] = {429: {"headers": {"Retry-After": _RETRY_AFTER}}}
+
+
 class ProblemError(Exception):
     """A refusal decided in a route or a dependency."""
 
@@ -102,11 +106,11 @@ def problem(
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a route's OpenAPI: the problems it may answer with, besides those of any request with a body."""
+    """For a route's OpenAPI: the problems it may answer with, besides those of any request."""
     content = {"application/problem+json": {"schema": PROBLEM_SCHEMA}}
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in sorted({400, 413, 422, *statuses})
+        status: {"description": HTTPStatus(status).phrase, "content": content, **_HEADERS.get(status, {})}
+        for status in sorted({400, 413, 422, 429, *statuses})
     }
 
 

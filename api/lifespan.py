@@ -29,6 +29,7 @@ from api.metrics import Metrics
 from api.middleware import StartError
 from api.models import load_warm
 from api.opt_outs import OptOuts
+from api.rate_limits import warn_of_believing_everybody
 from api.reloading import Reloader
 from api.rollups import RollupFollower
 from api.rules import RulesFollower, SearchRulesFollower
@@ -48,6 +49,7 @@ from core.errors import CadenceError
 from database.cache import MemoryCache, shared_cache
 from database.connection import Database
 from database.identity import UserKeys
+from database.limit_counts import limit_counts
 from database.profile_cache import ProfileCache, marks_of, shared_profiles
 from database.writer import EventWriter
 
@@ -106,6 +108,9 @@ async def _start(
         MemoryCache(suggest.suggest_cache_entries), shared_cache(settings), suggest.suggest_cache_ttl_seconds
     )
     stack.push_async_callback(candidates.close)
+    limits = limit_counts(settings)
+    stack.push_async_callback(limits.close)
+    warn_of_believing_everybody()
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
@@ -156,6 +161,7 @@ async def _start(
         keys=keys,
         opt_outs=opt_outs,
         erasures=erasures,
+        limits=limits,
         threads=threads,
         product_search=EmbeddedSearch(lambda: state.models.search, threads),
         rules=rules,

@@ -11,6 +11,7 @@ from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
 from api.models import load_models, model_process
+from api.rate_limits import HEADERS, RateLimits
 from api.routes import (
     admin,
     autosuggest,
@@ -80,13 +81,14 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
 
     # The last one added is the outermost: every response gets its id, those of the CORS check too.
     app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
+    app.add_middleware(RateLimits, settings=settings.limits, metrics=counted)
     if settings.serving.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.serving.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID"],
+            expose_headers=["X-Request-ID", *HEADERS],
         )
     app.add_middleware(RequestContext, metrics=counted, image_hosts=settings.serving.image_hosts)
     app.add_middleware(PlainStartFailure)

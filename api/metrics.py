@@ -59,6 +59,7 @@ class Metrics:
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()  # "200" → requests
         self.counts: Counter[str] = Counter()  # what was degraded or dropped, by name
+        self.limited: Counter[tuple[str, str]] = Counter()  # refused: (kind of request, session, address or key)
         self.promotions_ended: Counter[str] = Counter()  # by this worker: promote, roll_back
         self.traces: Traces | None = None
         self.by_endpoint: dict[str, Latencies] = {}

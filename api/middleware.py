@@ -89,7 +89,8 @@ def _new_id() -> str:
 def _endpoint(scope: Scope) -> str:
     path = getattr(scope.get("route"), "path", None)
     if path is None:
-        return "unmatched"
+        refused: str | None = scope["state"].get("refused")  # before it came to a route
+        return refused or "unmatched"
     return f"{scope['method'] if scope['method'] in _METHODS else 'other'} {path}"
 
 

@@ -31,6 +31,7 @@ from core.ports import ProductSearch
 from core.services.gathered import Gathered, Now
 from core.services.recommendation import Reason, Recommendation
 from database.connection import Database
+from database.limit_counts import LimitCounts
 from database.profile_cache import ProfileCache
 from database.writer import EventWriter
 
@@ -108,6 +109,7 @@ class AppState:
     keys: Keys
     opt_outs: OptOuts
     erasures: Erasures
+    limits: LimitCounts
     threads: InferenceThreads
     product_search: ProductSearch
     rules: RulesFollower

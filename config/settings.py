@@ -14,6 +14,7 @@ from pydantic_settings import NoDecode
 
 from config.experiment_settings import ExperimentSettings
 from config.gemini_settings import GeminiSettings
+from config.limit_settings import LimitSettings
 from config.monitoring_settings import MonitoringSettings
 from config.security_settings import SecuritySettings
 from config.setting_group import Group
@@ -303,6 +304,7 @@ class Settings(BaseModel):
     gemini: GeminiSettings = Field(default_factory=GeminiSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
 
 
 def documented_names() -> list[str]:
@@ -322,5 +324,6 @@ def _names() -> Iterator[str]:
         GeminiSettings,
         LogSettings,
         MonitoringSettings,
+        LimitSettings,
     ):
         yield from (name.upper() for name in group.model_fields)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from database.connection import Database
 from database.repositories.products import ProductRepository
 from tests.api.calls import ADMIN_KEY
 from tests.api.small_shop import PRODUCTS, SmallShop
+from tests.redis_server import RedisServer, start_redis
 from tests.trained_shop import TrainedShop, make_trained_shop
 
 # Idle OpenMP threads, here and in what the tests start, sleep instead of spinning on a busy machine's cores.
@@ -102,6 +104,33 @@ async def fill_catalogue(settings: Settings) -> None:
 
 def in_ci() -> bool:
     return bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A private Redis server that nobody stops."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = _redis(Path(folder))
+        yield server.url
+        server.end()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A private Redis server to be stopped, continued and killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = _redis(Path(folder))
+        yield server
+        server.kill()
+
+
+def _redis(folder: Path) -> RedisServer:
+    try:
+        return start_redis(folder)
+    except FileNotFoundError as missing:
+        if in_ci():
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

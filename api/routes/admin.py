@@ -20,6 +20,7 @@ from api.schemas.operations import (
     ModelStats,
     PersonalizationStats,
     StatsResponse,
+    TrafficStats,
 )
 from api.state import AppState, Models
 from core import artifacts
@@ -62,11 +63,14 @@ async def stats(state: State) -> StatsResponse:
             "sessions_not_read": state.sessions.failures,
             "sessions_read_late": state.sessions.late,
             "profiles_read_late": state.shoppers.late,
+            "limits_counted_alone": state.limits.failures,
+            "limits_forgotten": state.limits.local.forgotten,
         },
         live_queries=LiveStats(learnt=state.live.learnt, refused=dict(state.live.refused)),
         live_catalog=_live_catalog(models),
         personalization=_personalization(state),
         drift=_drift(state.drift.report),
+        traffic=_traffic(state),
     )
 
 
@@ -105,6 +109,17 @@ def _live_catalog(models: Models) -> LiveCatalogStats | None:
     if live is None:
         return None
     return LiveCatalogStats(seq=live.seq, changed=live.changed, without_vector=live.without_vector)
+
+
+def _traffic(state: AppState) -> TrafficStats:
+    limited: dict[str, dict[str, int]] = {}
+    for (kind, by), count in sorted(state.metrics.limited.items()):
+        limited.setdefault(kind, {})[by] = count
+    shared = state.limits.shared
+    return TrafficStats(
+        limited=limited,
+        limits_counted_in="redis" if shared is not None and shared.available else "memory",
+    )
 
 
 def _process(models: Models) -> ModelProcessStats | None:

@@ -54,6 +54,7 @@ class _Worker(Collector):
         looked_up = {"hit": profiles.hits, "miss": profiles.misses, "failure": profiles.failures}
         yield _counts("cadence_profile_lookups", "of shoppers", "result", looked_up)
         yield _counts("cadence_degraded", "what was left out of answers", "what", counted.counts)
+        yield from _limited(state)
         yield from _written(state)
         yield from _served(state)
         yield from _model_process(state)
@@ -63,6 +64,15 @@ class _Worker(Collector):
 def _lookups(state: AppState) -> dict[str, int]:
     counts = state.candidates.counts
     return {"hit": counts.hits, "miss": counts.misses, "failure": state.candidates.failures}
+
+
+def _limited(state: AppState) -> Iterator[Metric]:
+    refused = CounterMetricFamily("cadence_rate_limited", "requests over a budget", labels=["budget", "identity"])
+    for (budget, identity), count in sorted(state.metrics.limited.items()):
+        refused.add_metric([budget, identity], count)
+    yield refused
+    failures = "times Redis did not count in time, and this worker went by its own count"
+    yield CounterMetricFamily("cadence_rate_limit_failures", failures, state.limits.failures)
 
 
 def _written(state: AppState) -> Iterator[Metric]:

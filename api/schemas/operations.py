@@ -102,6 +102,15 @@ class DriftStats(ResponseBody):
     measures: list[DriftMeasureStats]
 
 
+class TrafficStats(ResponseBody):
+    limited: Mapping[str, Mapping[str, int]] = Field(
+        description="requests over a rate limit, by what they asked for and by whose budget: session, address or key"
+    )
+    limits_counted_in: Literal["redis", "memory"] = Field(
+        description="memory: of this worker alone, because there is no Redis or it does not answer now"
+    )
+
+
 class StatsResponse(ResponseBody):
     uptime_seconds: float
     requests_total: int
@@ -119,4 +128,5 @@ class StatsResponse(ResponseBody):
     live_catalog: LiveCatalogStats | None = Field(description="null: there is no catalogue")
     personalization: PersonalizationStats
     drift: DriftStats | None = Field(description="null: not looked yet")
+    traffic: TrafficStats
     degraded: Mapping[str, int] = Field(description="what was left out of answers, by name")

@@ -124,6 +124,7 @@ async def test_an_absent_redis_misses_is_counted_and_left_alone_for_a_while(cloc
 async def test_a_redis_that_answers_something_else_misses(redis_url: str) -> None:
     redis = Redis.from_url(redis_url)
     cache = RedisCache(redis_url, timeout_seconds=5)
+    await redis.flushdb()
     await cache.put("list", b"value", 60)
     [name] = await redis.keys("cadence:candidates:*")
     await redis.delete(name)
