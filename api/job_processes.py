@@ -80,6 +80,8 @@ class JobProcesses:
             "DATABASE_URL": storage.url,
             "EMBEDDING_MODEL": _absolute(self._settings.models.embedding_model),
             "SUGGESTION_MIN_SHOPPERS": str(self._settings.suggest.suggestion_min_shoppers),
+            "IMPORTED_MIN_SHOPPERS": str(self._settings.suggest.imported_min_shoppers),
+            "SAFETY_FILE": str(storage.safety.resolve()),
             "ENABLE_AB_TESTING": str(experiments.enable_ab_testing),
             "PROMOTION_SHARE": str(experiments.promotion_share),
             "PROMOTION_UNITS": str(experiments.promotion_units),

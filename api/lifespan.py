@@ -126,7 +126,7 @@ async def _start(
     stack.push_async_callback(writer.close)
 
     catalog = CatalogFollower(database, settings.serving.catalog_refresh_seconds, models.catalog)
-    rules = RulesFollower(database, settings.suggest.suggestion_refresh_seconds)
+    rules = RulesFollower(database, settings.suggest.suggestion_refresh_seconds, settings.storage.safety)
     search_rules = SearchRulesFollower(database, settings.suggest.suggestion_refresh_seconds)
     live = LiveQueries(database, settings.suggest, rules, models)
     trending = Trending(database, settings.suggest, rules)

@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
@@ -11,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.domain import Adjustment
+from core.errors import InputFileError
 from core.services.rules import Pin, SuggestionRules
 from core.services.search_rules import SearchRule, SearchRules
+from core.text.safety import SafetyList, read_safety_list
 from database.connection import Database
 from database.repositories.search_rules import SearchRuleKind, SearchRuleRepository, SearchRuleRow
 from database.repositories.suggestion_rules import Match, RuleKind, RuleRow, SuggestionRuleRepository
@@ -54,7 +57,7 @@ class Followed(ABC, Generic[Rules]):
         while not stop.is_set():
             try:
                 await self.refresh()
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, InputFileError) as error:
                 _log.warning(f"{self.name} not read", error=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._check_seconds)
@@ -65,14 +68,24 @@ class RulesFollower(Followed[SuggestionRules]):
 
     name = "suggestion rules"
 
-    def __init__(self, database: Database, check_seconds: float) -> None:
-        super().__init__(database, check_seconds, SuggestionRules())
+    def __init__(self, database: Database, check_seconds: float, safety_file: Path | None = None) -> None:
+        """`safety_file`: the shop's own lines of the safety list; it may come, change and go while this runs.
+
+        Raises InputFileError for one that cannot be read now; later such a file leaves the rules in place.
+        """
+        self._safety_file, self._safety_mark = safety_file, _mark_of(safety_file)
+        self._safety = read_safety_list(safety_file if self._safety_mark else None)
+        super().__init__(database, check_seconds, SuggestionRules.of(safety=self._safety))
 
     async def _mark(self, session: AsyncSession) -> int:
-        return await SuggestionRuleRepository(session).mark()
+        mark = await asyncio.to_thread(_mark_of, self._safety_file)
+        if mark != self._safety_mark:
+            self._safety_mark = mark  # one that cannot be read is tried again when it changes
+            self._safety = await asyncio.to_thread(read_safety_list, self._safety_file if mark else None)
+        return await SuggestionRuleRepository(session).mark() + self._safety_mark
 
     async def _read(self, session: AsyncSession) -> SuggestionRules:
-        return rules_of(await SuggestionRuleRepository(session).all())
+        return rules_of(await SuggestionRuleRepository(session).all(), self._safety)
 
 
 class SearchRulesFollower(Followed[SearchRules]):
@@ -90,13 +103,22 @@ class SearchRulesFollower(Followed[SearchRules]):
         return SearchRules.of(map(search_rule_of, await SearchRuleRepository(session).all()))
 
 
-def rules_of(rows: Sequence[RuleRow]) -> SuggestionRules:
+def _mark_of(file: Path | None) -> int:
+    """Another number for each content of the file; 0: there is none."""
+    try:
+        return 0 if file is None else file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def rules_of(rows: Sequence[RuleRow], safety: SafetyList | None = None) -> SuggestionRules:
     """The stored rules in the form that keystrokes ask."""
     blocks = [row for row in rows if row.kind is RuleKind.BLOCK]
     return SuggestionRules.of(
         exact=[row.text for row in blocks if row.match is Match.EXACT],
         containing=[row.text for row in blocks if row.match is Match.CONTAINS],
         pins=[Pin(row.text, row.prefix or "", row.position or 1) for row in rows if row.kind is RuleKind.PIN],
+        safety=safety,
     )
 
 

@@ -51,6 +51,16 @@ class StorageSettings(Group):
         description="words that stand for each other, in Solr's format; unset: `<home>/synonyms.txt`, if it is there",
     )
 
+    safety_file: Path | None = Field(
+        default=None,
+        description="phrases that are never suggested, `!` before those that are; unset: `<home>/safety.txt`",
+    )
+
+    @property
+    def safety(self) -> Path:
+        """The file of the shop's own lines of the safety list, whether it exists or not."""
+        return self.safety_file or self.cadence_home / "safety.txt"
+
     @property
     def url(self) -> str:
         """The database with its async driver named."""
@@ -115,6 +125,11 @@ class SuggestSettings(Group):
         default=5,
         ge=1,
         description="different shoppers that must have searched a query before others see it: protects a lone one",
+    )
+    imported_min_shoppers: int = Field(
+        default=1,
+        ge=1,
+        description="the same of an imported log, at the next training; 1: the shop vouches for all that is in it",
     )
     suggestion_refresh_seconds: float = Field(
         default=1.0,

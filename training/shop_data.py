@@ -1,5 +1,6 @@
 """What a shop's database holds to learn from, and the names under which a version of it is published."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,8 +9,11 @@ from config.settings import Settings
 from core.domain import Product, WeightedQuery
 from core.language_model.config import Preset
 from core.services.bundle import CATALOG_SEQ
+from core.text.personal import looks_personal
+from core.text.safety import SafetyList, read_safety_list
 from database.connection import Database
 from database.repositories.demo_traffic import DEMO_SHOPPERS
+from database.repositories.events import EventRepository
 from database.repositories.imports import CompletedImport, ImportRepository
 from database.repositories.product_changes import newest_change
 from database.repositories.products import ProductRepository
@@ -56,6 +60,8 @@ async def wanted_version(
         for entry in imports
         if entry.kind not in ("events", DEMO_SHOPPERS)  # demo shoppers teach nothing, and come after the training
     ]
+    least = settings.suggest.imported_min_shoppers
+    sources += [f"imported min shoppers {least}"] if least > 1 else []
     model = settings.models.embedding_model
     products = _imported_products(imports)
     files = fingerprint(sources, products, queries, preset, model, seed)
@@ -80,11 +86,13 @@ def _imported_products(imports: Sequence[CompletedImport]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ShopData:
-    """Everything that is learnt from, in a fixed order. `forms`: normalised query → as shoppers mostly write it."""
+    """Everything that is learnt from, in a fixed order. `forms`: normalised query → as shoppers mostly write
+    it. `left_out`: how many queries are not learnt, by the reason."""
 
     products: Sequence[Product]
     queries: Sequence[WeightedQuery]
     forms: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 async def read_shop(database: Database, settings: Settings, before: datetime | None = None) -> ShopData:
@@ -93,5 +101,29 @@ async def read_shop(database: Database, settings: Settings, before: datetime | N
     async with database.reading() as session:
         products = [product async for batch in ProductRepository(session).stream() for product in batch]
         training = TrainingQueryRepository(session, suggest.suggestion_min_shoppers)
+        logged = QueryLogRepository(session)
         queries = await training.weighted(before, suggest.suggestion_half_life_days)
-        return ShopData(products, queries, await QueryLogRepository(session).forms())
+        private = await logged.of_few(suggest.imported_min_shoppers) if suggest.imported_min_shoppers > 1 else set()
+        forms = await logged.forms()
+    if private:  # searches that enough shoppers made here are public, whatever the imported log says
+        async with database.reading() as session:
+            live = await EventRepository(session).searches(suggest.suggestion_min_shoppers, before)
+        private -= {text for text, _ in live}
+    safety = read_safety_list(own if (own := settings.storage.safety).is_file() else None)
+    left_out = Counter[str]()
+    public: list[WeightedQuery] = []
+    for query in queries:
+        reason = "of few shoppers" if query.text in private else reason_against(query.text, safety)
+        if reason is None:
+            public.append(query)
+        else:
+            left_out[reason] += 1
+    kept = {one.text for one in public}
+    return ShopData(products, public, {text: form for text, form in forms.items() if text in kept}, left_out)
+
+
+def reason_against(text: str, safety: SafetyList) -> str | None:
+    """Why a normalised query must not be learnt; None: it may."""
+    if looks_personal(text):
+        return "personal"
+    return None if safety.reason(text) is None else "on the safety list"

@@ -37,6 +37,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds a field")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="small", help="size of the language models")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--min-shoppers",
+        type=int,
+        metavar="N",
+        help="learn only queries of an imported log that N shoppers searched (default IMPORTED_MIN_SHOPPERS, or 1)",
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.home:
         os.environ["CADENCE_HOME"] = str(options.home)
+    if options.min_shoppers is not None:
+        os.environ["IMPORTED_MIN_SHOPPERS"] = str(options.min_shoppers)
     steps = Steps()
     try:
         asyncio.run(_train(options, steps))
@@ -90,6 +98,8 @@ async def _train(options: argparse.Namespace, steps: Steps) -> None:
         from training.pipeline import Pipeline
 
         data = await read_shop(database, settings)
+        for reason, count in sorted(data.left_out.items()):
+            steps.say(f"{count:,} queries are not learnt: {reason}")
     finally:
         await database.dispose()
     pipeline = Pipeline(home, options.preset, settings.models.embedding_model, steps, options.seed)

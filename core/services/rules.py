@@ -6,12 +6,15 @@ Pins: a pin stands before everything else wherever what is typed begins with the
 completes it: it starts with what is typed, or holds all typed words, the last one perhaps half-typed. So a pin of
 `gaming laptop` for `ga` shows for `ga`, `gam` and `gaming l`, not for `g` and not for `garden`. Exactly at its prefix
 it shows whatever the text is: `notebook` may be pinned to `laptop`. A pin without prefix shows wherever its text
-completes what is typed, though never in an empty box. A block outdoes a pin.
+completes what is typed, though never in an empty box. A block outdoes a pin, and so does the safety list
+(`core.text.safety`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from core.text.safety import SafetyList
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +33,33 @@ class SuggestionRules:
     exact: frozenset[str] = frozenset()
     containing: Mapping[str, tuple[frozenset[str], ...]] = field(default_factory=dict)  # by their first words
     pinned: Mapping[str, tuple[Pin, ...]] = field(default_factory=dict)  # by their prefixes
+    safety: SafetyList = field(default_factory=SafetyList)
 
     @classmethod
     def of(
-        cls, exact: Iterable[str] = (), containing: Iterable[str] = (), pins: Iterable[Pin] = ()
+        cls,
+        exact: Iterable[str] = (),
+        containing: Iterable[str] = (),
+        pins: Iterable[Pin] = (),
+        safety: SafetyList | None = None,
     ) -> "SuggestionRules":
-        """The rules for blocked queries, blocked words and pins, all of them normalised."""
+        """The rules for blocked queries, blocked words and pins, all of them normalised, and what is withheld."""
         by_first_word: dict[str, list[frozenset[str]]] = defaultdict(list)
         for text in containing:
             words = text.split()
             by_first_word[words[0]].append(frozenset(words))
-        blocks = cls(frozenset(exact), {word: tuple(sets) for word, sets in by_first_word.items()})
+        safety = safety or SafetyList()
+        blocks = cls(frozenset(exact), {word: tuple(sets) for word, sets in by_first_word.items()}, safety=safety)
         by_prefix: dict[str, list[Pin]] = defaultdict(list)
         for pin in pins:
             if not blocks.blocks(pin.text):
                 by_prefix[pin.prefix].append(pin)
-        return cls(blocks.exact, blocks.containing, {prefix: tuple(some) for prefix, some in by_prefix.items()})
+        pinned = {prefix: tuple(some) for prefix, some in by_prefix.items()}
+        return cls(blocks.exact, blocks.containing, pinned, safety)
 
     def blocks(self, text: str) -> bool:
         """Whether the normalised `text` must not be suggested."""
-        if text in self.exact:
+        if text in self.exact or self.safety.reason(text) is not None:
             return True
         if not self.containing:
             return False

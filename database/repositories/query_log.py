@@ -81,6 +81,20 @@ class QueryLogRepository:
 
         return [WeightedQuery(text, float(weights[text] or 1), recent(text)) for text in sorted(by_day)]
 
+    async def of_few(self, min_shoppers: int) -> set[str]:
+        """Normalised queries that fewer than `min_shoppers` searched.
+
+        A row that names neither a user nor a session counts as many shoppers as its count: nothing better is known.
+        """
+        shopper = func.coalesce(query_log.c.user_key, query_log.c.session_id)
+        unnamed = func.sum(case((shopper.is_(None), query_log.c.count), else_=0))
+        few = (
+            select(query_log.c.normalized)
+            .group_by(query_log.c.normalized)
+            .having(func.count(func.distinct(shopper)) + unnamed < min_shoppers)
+        )
+        return set((await self._session.execute(few)).scalars())
+
     async def forms(self) -> dict[str, str]:
         """Normalised query → how it is mostly written, in lower case with single spaces, where that differs.
 

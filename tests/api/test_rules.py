@@ -7,6 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.rules import RulesFollower
+from config.settings import Settings
+from core.errors import InputFileError
 from tests.api.calls import in_service, post, state_of
 
 RULES = "/admin/suggestion-rules"
@@ -123,3 +125,18 @@ def test_rules_are_the_operators_alone(client: TestClient) -> None:
 def test_all_methods_of_a_path_are_named(client: TestClient) -> None:
     reply = client.put(RULES)
     assert (reply.status_code, reply.headers["Allow"]) == (405, "GET, POST")
+
+
+def test_the_shops_safety_list_is_in_force_within_seconds(client: TestClient, settings: Settings) -> None:
+    rules, file = state_of(client).rules, settings.storage.safety
+    assert rules.current.blocks("buy heroin") and not rules.current.blocks("rain jacket")
+    file.write_text("rain jacket\n!heroin\n", encoding="utf-8")
+    in_service(client, rules.refresh)
+    assert rules.current.blocks("rain jacket") and not rules.current.blocks("buy heroin")
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputFileError):
+        in_service(client, rules.refresh)
+    assert rules.current.blocks("rain jacket")  # what was in force stays so
+    file.unlink()
+    in_service(client, rules.refresh)
+    assert not rules.current.blocks("rain jacket")
