@@ -2,9 +2,10 @@
 
 Starts the service on a small trained shop, sends it single events and batches with ids of the client's making, kills
 its whole process group with SIGKILL at a random moment, starts it again on the same home and repeats what was not
-acknowledged under the same ids. One kill in five is followed by another one while the service starts. After every
-restart, what was acknowledged must be in the table, and the profiles of whoever was busy must be the folds of their
-logs; at the end every event must be there exactly once, and every profile hold.
+acknowledged under the same ids. One kill in five is followed by another one while the service starts, one in five
+strikes while what was open is being repeated. After every restart, what was acknowledged must be in the table, and the
+profiles of whoever was busy must be the folds of their logs; at the end every event must be there exactly once, and
+every profile hold.
 
 A killed process loses nothing that it has handed to the kernel; a power cut does. So the second part watches the system
 calls (`strace`): between the arrival of a request and its 200, each of its events must have been written to the
@@ -42,6 +43,8 @@ _BATCH, _SINGLE_SHARE = 25, 0.2  # of the events
 _FIRST_KILL, _LAST_KILL = 0.3, 2.5  # seconds of traffic
 _KILL_STARTING = 0.2  # share of kills that are followed by one while the service starts
 _STARTING = 4.0  # seconds at most
+_KILL_REPEATING = 0.2  # share of kills before all is repeated that was open
+_REPEATING = 4  # connections
 
 
 class Shopfloor:
@@ -72,38 +75,40 @@ class Shopfloor:
     async def trade(self, server: Server, seconds: float) -> set[str]:
         """Sends until the service is killed, `seconds` from now; returns the ids of what was sent."""
         pool, touched = Pool(server.port), set[str]()
-        again = self.open
-        self.repeated += len(again)
         begun = time.perf_counter()
         due, killed = begun, begun + seconds
         async with asyncio.TaskGroup() as asking:
-
-            def send(some: Sequence[Body]) -> None:
-                touched.update(str(body["event_id"]) for body in some)
-                asking.create_task(self.send(pool, some))
-
-            for some in chunks(again, _BATCH):
-                send(some)
             while time.perf_counter() < killed:
                 alone = self.generator.random() < _SINGLE_SHARE / (_SINGLE_SHARE + (1 - _SINGLE_SHARE) / _BATCH)
                 some = [self.maker.make() for _ in range(1 if alone else _BATCH)]
-                self.sent.update((str(body["event_id"]), body) for body in some)
+                ids = [str(body["event_id"]) for body in some]
                 due += self.generator.expovariate(self.rate / len(some))
                 if (wait := min(due, killed) - time.perf_counter()) > 0:
                     await asyncio.sleep(wait)
-                send(some)
+                self.sent.update(zip(ids, some, strict=True))
+                touched.update(ids)
+                asking.create_task(self.send(pool, some))
             kill_group(server)
         pool.close()
         return touched
 
-    async def settle(self, server: Server) -> None:
-        """Repeats until everything is acknowledged."""
-        pool = Pool(server.port)
-        while again := self.open:
-            self.repeated += len(again)
-            for some in chunks(again, _BATCH):
-                await self.send(pool, some)
+    async def settle(self, server: Server, killed_after: float | None = None) -> set[str]:
+        """Repeats until everything is acknowledged, or the service is killed; returns the ids of what was sent."""
+        pool, again, begun = Pool(server.port), self.open, time.perf_counter()
+        self.repeated += len(again)
+        left = list(chunks(again, _BATCH))
+
+        async def repeat() -> None:
+            while left and server.process.poll() is None:
+                if killed_after is not None and time.perf_counter() - begun > killed_after:
+                    kill_group(server)
+                await self.send(pool, left.pop())
+
+        await asyncio.gather(*(repeat() for _ in range(_REPEATING)))
         pool.close()
+        if killed_after is None and self.open:  # it was told to come back
+            await self.settle(server)
+        return {str(body["event_id"]) for body in again}
 
     async def check(self, event_ids: Iterable[str] | None = None) -> None:
         """Counts what is missing, and profiles that are not their logs' folds (None: everybody's)."""
@@ -144,7 +149,7 @@ async def killed(home: Path, kills: int, rate: float, seed: int, console: Consol
     """Runs the first part; the figures of its table."""
     generator = random.Random(seed)
     floor = Shopfloor(home, EventMaker(generator, home, _USERS), rate, generator)
-    port, while_starting, busy, touched = free_port(), 0, 0.0, set[str]()
+    port, while_starting, while_repeating, busy, touched = free_port(), 0, 0, 0.0, set[str]()
     for number in range(1, kills + 1):
         if generator.random() < _KILL_STARTING and number > 1:
             server = start_group(home, port=port)
@@ -155,8 +160,13 @@ async def killed(home: Path, kills: int, rate: float, seed: int, console: Consol
         try:
             await asyncio.to_thread(server.wait_until_ready)
             await floor.check(touched)
+            if floor.open and generator.random() < _KILL_REPEATING:
+                touched = await floor.settle(server, killed_after=0.0)
+                while_repeating += 1
+                continue
+            touched = await floor.settle(server)
             seconds = generator.uniform(_FIRST_KILL, _LAST_KILL)
-            touched = await floor.trade(server, seconds)
+            touched |= await floor.trade(server, seconds)
             busy += seconds
         finally:
             if server.process.poll() is None:
@@ -177,7 +187,8 @@ async def killed(home: Path, kills: int, rate: float, seed: int, console: Consol
             kill_group(server)
     await floor.check()
     figures = {
-        "kills under load": kills,
+        "kills under load": kills - while_repeating,
+        "kills while repeating": while_repeating,
         "kills while starting": while_starting,
         "events sent": len(floor.sent),
         "events a second, as sent": round(len(floor.sent) / busy),
