@@ -61,6 +61,8 @@ class _Waiting:
 class EventWriter:
     """The one that writes events and shown lists of this process. `start` it before use, `close` it after."""
 
+    events_per_commit = MAX_EVENTS_PER_COMMIT
+
     def __init__(
         self,
         database: Database,
@@ -157,7 +159,7 @@ class EventWriter:
     def _next_group(self) -> list[_Waiting]:
         group = [self._waiting.popleft()]
         size = len(group[0].events)
-        while self._waiting and size + len(self._waiting[0].events) <= MAX_EVENTS_PER_COMMIT:
+        while self._waiting and size + len(self._waiting[0].events) <= self.events_per_commit:
             group.append(self._waiting.popleft())
             size += len(group[-1].events)
         self._events_waiting -= size
