@@ -10,6 +10,7 @@ as one that was not.
 
 import math
 import struct
+import sys
 from array import array
 from typing import Self
 
@@ -103,9 +104,16 @@ class DecayedTable:
 
 def little_endian(values: "array[int]") -> bytes:
     """The values' bytes, the same on every machine."""
-    return np.array(values).astype(np.dtype(values.typecode).newbyteorder("<")).tobytes()
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
 
 
 def read_little_endian(typecode: str, raw: memoryview) -> "array[int]":
     """The inverse of `little_endian`."""
-    return array(typecode, np.frombuffer(raw, np.dtype(typecode).newbyteorder("<")).astype(typecode).tobytes())
+    values = array(typecode)
+    values.frombytes(raw)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,8 @@ def _row(event: Engagement, received_at: datetime, import_id: int | None) -> dic
 
 def plain_facts(facts: EventFacts) -> dict[str, Any]:
     """As they are stored: what is not known is left out."""
-    return {name: value for name, value in asdict(facts).items() if value not in (None, ())}
+    found = ((name, getattr(facts, name)) for name in EventFacts.__slots__)  # `asdict` takes ten times as long
+    return {name: value for name, value in found if value not in (None, ())}
 
 
 def _facts(stored: Mapping[str, Any] | None) -> EventFacts | None:

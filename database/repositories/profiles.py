@@ -11,12 +11,12 @@ snapshot that is earlier, or from the beginning.
 
 import base64
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, false, func, literal, or_, select, true
 
 from core.domain import Engagement
 from core.errors import ProfileError
@@ -73,11 +73,12 @@ def fold_new(connection: Connection, new: Sequence[Engagement], now: datetime) -
     for guest, user in _signed_in(connection, list(groups)).items():
         groups[user] += groups.pop(guest)
     known = _known(connection, list(groups))
+    strangers = _without_history(connection, {owner: len(some) for owner, some in groups.items() if owner not in known})
     rows = []
     for owner, some in groups.items():
         row = known.get(owner)
         some.sort(key=canonical)
-        changed = _appended(row, some) if row is not None else None
+        changed = _folded(some) if owner in strangers else _appended(row, some) if row is not None else None
         rows.append(_row(owner, *(changed or _refolded(connection, owner, row, canonical(some[0]))), row, now))
     _store(connection, rows)
     return [StoredProfile(row["owner"], row["version"], row["profile"]) for row in rows]
@@ -169,7 +170,15 @@ def _refolded(connection: Connection, owner: str, row: Any, first: _Point) -> tu
             profile, at = Profile.from_bytes(snapshots[0].profile), snapshots[0].at
         except ProfileError:
             snapshots = []
-    for event in _events_after(connection, owner, at[0]):
+    return _folded(_events_after(connection, owner, at[0]), profile, at, snapshots)
+
+
+def _folded(
+    some: Iterable[Engagement], profile: Profile | None = None, at: _Point = _START, snapshots: Sequence[_State] = ()
+) -> tuple[Profile, _Point, list[_State]]:
+    """`profile`, which stands at `at`, with the later ones of these events, which come in canonical order."""
+    profile, snapshots = Profile() if profile is None else profile, list(snapshots)
+    for event in some:
         point = canonical(event)
         if point <= at:
             continue
@@ -179,6 +188,26 @@ def _refolded(connection: Connection, owner: str, row: Any, first: _Point) -> tu
         profile.fold(event)
         at = point
     return profile, at, snapshots
+
+
+def _without_history(connection: Connection, new: Mapping[str, int]) -> set[str]:
+    """Of owners with so many events just inserted and no profile: those of whom the log has nothing else.
+
+    Two statements for hundreds of them, where reading the log of each takes two for every one.
+    """
+    linked: set[str] = set()
+    counts: dict[str, int] = {}
+    links, e = profile_links.c, events.c
+    kinds = ((_USER, e.user_key, true()), (_SESSION, e.session_id, e.user_key.is_(None)))
+    for some in chunks(list(new)):
+        found = select(links.owner, links.merged_into).where(or_(links.owner.in_(some), links.merged_into.in_(some)))
+        linked.update(owner for link in connection.execute(found) for owner in link)
+        for prefix, column, which in kinds:
+            keys = [owner.removeprefix(prefix) for owner in some if owner.startswith(prefix)]
+            if keys:
+                counted = select(column, func.count()).where(column.in_(keys), which).group_by(column)
+                counts.update((f"{prefix}{key}", count) for key, count in connection.execute(counted))
+    return {owner for owner, count in new.items() if owner not in linked and counts.get(owner) == count}
 
 
 def _events_after(connection: Connection, owner: str, at: datetime) -> Iterator[Engagement]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from tests.benchmarks.keystroke_load import request
 
@@ -76,8 +77,7 @@ class EventConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is none
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
@@ -105,6 +105,10 @@ class EventConnection(asyncio.Protocol):
         received.clear()
         self._reply.set_result(reply)
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def close(self) -> None:
         if self._transport:
             self._transport.close()
@@ -119,6 +123,7 @@ class Pool:
 
     async def send(self, content: bytes) -> Reply:
         """Raises ConnectionError where the service is away; whether it has heard of the request is then unknown."""
+        self.free = [one for one in self.free if one.is_open]  # the service closes what is idle for five seconds
         connection = self.free.pop() if self.free else await connected(self.port)
         reply = await connection.send(content)
         self.free.append(connection)

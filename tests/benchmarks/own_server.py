@@ -26,7 +26,11 @@ def start_group(
     port = free_port() if port is None else port
     log = home.parent / f"{home.name}.log"
     command = [*prefix, sys.executable, "-m", "uvicorn", *app, "--app-dir", str(ROOT), "--port", str(port)]
-    settings = {"ALLOW_UNSIGNED_USERS": "true", "ADMIN_API_KEY": ADMIN_KEY, **settings}
+    command += [
+        "--timeout-keep-alive",
+        "120",
+    ]  # our pools have idle connections, which must not close as they are taken
+    settings = {"ALLOW_UNSIGNED_USERS": "true", "ADMIN_API_KEY": ADMIN_KEY, "PYTHONFAULTHANDLER": "1", **settings}
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -53,6 +57,10 @@ def running_group(home: Path, *, app: Sequence[str] = PLAIN_APP) -> Iterator[Ser
         server.wait_until_ready()
         yield server
         server.end()
+    except BaseException:
+        said = server.log.read_text(errors="replace")[-4_000:]
+        print(f"exit status {server.process.poll()}\n{said}", file=sys.stderr)
+        raise
     finally:
         if server.process.poll() is None:
             kill_group(server)
