@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, Response, expect
 
+from config.keys import user_hash_key
+from database.identity import UserKeys
 from tests.e2e.server import Server
 
 PREFIX, COMPLETED = "protein p", "protein powder"
@@ -56,6 +58,11 @@ def told(action: str) -> Callable[[Response], bool]:
     return acknowledges
 
 
+def stored(server: Server, session_id: str) -> str:
+    """How a session stands in the database of the service."""
+    return UserKeys(user_hash_key(server.home)).session(session_id)
+
+
 def events(server: Server, action: str) -> list[dict[str, Any]]:
     """The stored events of one kind, oldest first."""
     with closing(sqlite3.connect(server.home / "cadence.sqlite3")) as database:
@@ -68,8 +75,10 @@ def awaited_events(server: Server, action: str, session_id: str | None = None) -
     last request was answered."""
     deadline = time.monotonic() + 20
 
+    of = None if session_id is None else stored(server, session_id)
+
     def wanted() -> list[dict[str, Any]]:
-        return [one for one in events(server, action) if session_id in (None, one["session_id"])]
+        return [one for one in events(server, action) if of in (None, one["session_id"])]
 
     while not (found := wanted()) and time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):

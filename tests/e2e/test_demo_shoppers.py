@@ -8,10 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
+from config.security_settings import SecuritySettings
 from config.settings import PersonalizationSettings, Settings, StorageSettings, SuggestSettings
 from core.demo_shoppers import load_demo_shoppers
 from data_generation import demo_shoppers
-from tests.api.calls import post, rows, start_session, state_of
+from tests.api.calls import ADMIN_KEY, post, rows, start_session, state_of
 from tests.trained_shop import TrainedShop
 
 
@@ -23,6 +24,7 @@ def client(trained_shop: TrainedShop, home: Path) -> Iterator[TestClient]:
         storage=StorageSettings(cadence_home=home),
         suggest=SuggestSettings(max_latency_ms=10_000),
         personalization=PersonalizationSettings(exploration_share=0.0),
+        security=SecuritySettings.model_validate({"admin_api_key": ADMIN_KEY}),
     )
     with TestClient(create_app(settings)) as client:
         yield client

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.server import Server, running
+from tests.e2e.server import ADMIN_KEY, Server, running
 from tests.trained_shop import TrainedShop
 
 
@@ -46,10 +46,10 @@ class Shopper:
 
     def sign_in(self, at: Server, user_id: str) -> None:
         token = self.started["session_token"]
-        self.started = self._post(at, "/user/session/start", {"user_id": user_id}, token)
+        self.started = self._post(at, "/user/session/start", {"user_id": user_id}, token, **{"X-API-Key": ADMIN_KEY})
 
-    def _post(self, at: Server, path: str, body: dict[str, Any], token: str | None) -> dict[str, Any]:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    def _post(self, at: Server, path: str, body: dict[str, Any], token: str | None, **more: str) -> dict[str, Any]:
+        headers = more if token is None else {"Authorization": f"Bearer {token}", **more}
         reply = self._client.post(f"{at.url}{path}", json=body, headers=headers)
         assert reply.status_code == 200, reply.text
         answer: dict[str, Any] = reply.json()

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from core.demo_shoppers import load_demo_shoppers
 from tests.e2e.conftest import DEMO
 from tests.e2e.server import ROOT, Server, environment, running
-from tests.e2e.storefront import cards, events, open_page, search_box, search_for, suggestions, told
+from tests.e2e.storefront import cards, events, open_page, search_box, search_for, stored, suggestions, told
 from tests.trained_shop import TrainedShop
 
 PREFIX = "b"
@@ -85,16 +85,19 @@ def test_what_is_on_screen_belongs_to_who_is_chosen(page: Page, server: Server) 
     with page.expect_response(told("view")):
         shop_as(page, "Gamer")
     gamer = page.evaluate("document.querySelector('cadence-search').client.session()")
-    assert events(server, "view")[-1]["session_id"] == visitor["session_id"]  # who had looked at it
+    assert events(server, "view")[-1]["session_id"] == stored(server, visitor["session_id"])  # who had looked at it
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     with page.expect_response(told("add_to_cart")):
         page.get_by_role("button", name="Add to cart").click()
     added = events(server, "add_to_cart")[-1]
-    assert (added["session_id"], added["request_id"]) == (gamer["session_id"], None)  # not out of the other one's list
+    assert (added["session_id"], added["request_id"]) == (
+        stored(server, gamer["session_id"]),
+        None,
+    )  # not out of the other one's list
     shop_as(page, "New visitor")
     expect(page.get_by_role("link", name="Cart, empty")).to_be_visible()
     searches = [one for one in events(server, "search") if one["query"] == "black"]
-    assert {one["session_id"] for one in searches} == {visitor["session_id"]}
+    assert {one["session_id"] for one in searches} == {stored(server, visitor["session_id"])}
 
 
 def test_arrow_keys_pass_over_others_and_the_last_one_holds(page: Page, server: Server) -> None:
