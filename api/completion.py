@@ -2,8 +2,8 @@
 
 The index answers within a millisecond; meanwhile the models are at work in their process (in threads they are asked
 after it, and only where they have something to add). They are waited for until the deadline; while they are at work for
-another, `MODEL_WAIT_MS`; and not at all while several wait. Then the list is what the index gave, and what the models
-find late is kept for the next one who types this.
+another, `MODEL_WAIT_MS`; and not at all while several wait, or the worker has more to do than it can (`api.admission`).
+Then the list is what the index gave, and what the models find late is kept for the next one who types this.
 """
 
 import asyncio
@@ -86,7 +86,9 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
     until, waited_until, flight = begun + _MODELS_SECONDS, deadline, None
     if models.process is not None:
         ahead = models.process.pending
-        if ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
+        if state.metrics.pressed:  # time is what is lacking: the index alone, and the next one has what they find
+            waited_until = begun
+        elif ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
             waited_until = min(deadline, begun + settings.model_wait_ms / 1_000) if ahead == 1 else begun
         flight = _asked(state, models, query, key, waited_until, until)
         await asyncio.sleep(0)  # the process begins with it

@@ -32,7 +32,14 @@ _STATUS_BY_CODE = {
     "bad_experiment_data": 422,
     "internal": 500,
 }
-_CODE_BY_STATUS = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODE_BY_STATUS = {
+    400: "malformed_body",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "body_too_slow",
+    413: "body_too_large",
+    503: "overloaded",
+}
 RETRY_AFTER_SECONDS = 1  # a queue of waiting requests is worked off in less
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -59,7 +66,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 
 _RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds until asking again may help"}
-_HEADERS: dict[int, dict[str, Any]] = {429: {"headers": {"Retry-After": _RETRY_AFTER}}}
+_HEADERS: dict[int, dict[str, Any]] = {status: {"headers": {"Retry-After": _RETRY_AFTER}} for status in (429, 503)}
 
 
 class ProblemError(Exception):
@@ -110,7 +117,7 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/problem+json": {"schema": PROBLEM_SCHEMA}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content, **_HEADERS.get(status, {})}
-        for status in sorted({400, 413, 422, 429, *statuses})
+        for status in sorted({400, 408, 413, 422, 429, 503, *statuses})
     }
 
 

@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import errors
+from api.admission import Admission
 from api.lifespan import lifespan_of
 from api.metrics import Metrics
 from api.middleware import DOCS_PATH, BodyLimit, PlainStartFailure, RequestContext
@@ -79,9 +80,21 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
     # Files are made small on their way; answers to keystrokes are so already, and must not wait for it.
     app.mount("/static", GZipMiddleware(StaticFiles(directory=page.STATIC)), name="static")
 
-    # The last one added is the outermost: every response gets its id, those of the CORS check too.
-    app.add_middleware(BodyLimit, max_bytes=settings.serving.max_body_bytes)
+    # The last one added is the outermost: every response gets its id, those of the CORS check too; and refusals pass
+    # CORS, or a page of another origin could not read when to come back.
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.serving.max_body_bytes,
+        timeout_seconds=settings.overload.body_timeout_seconds,
+        max_depth=settings.overload.max_json_depth,
+    )
     app.add_middleware(RateLimits, settings=settings.limits, metrics=counted)
+    app.add_middleware(
+        Admission,
+        settings=settings.overload,
+        deadline_seconds=settings.suggest.max_latency_ms / 1_000,
+        metrics=counted,
+    )
     if settings.serving.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,5 +1,6 @@
 """What every request passes: an id, a clock, and headers that tell browsers what our pages may do."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -13,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+from api.json_depth import is_nested_deeper
 from api.metrics import Metrics
 
 _log, _plain_log = structlog.get_logger(__name__), logging.getLogger(__name__)
@@ -95,11 +97,15 @@ def _endpoint(scope: Scope) -> str:
 
 
 class BodyLimit:
-    """Refuses bodies above `max_bytes`, declared or streamed, with a problem document."""
+    """Refuses with a problem document what is no request of ours, before it is parsed.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Bodies above `max_bytes`, declared or streamed (413); bodies that are not there within `timeout_seconds` from when
+    they are first waited for (408, and the connection is closed); JSON that is nested deeper than `max_depth` (400).
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_seconds: float, max_depth: int) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._max_bytes, self._timeout_seconds, self._max_depth = max_bytes, timeout_seconds, max_depth
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,14 +117,28 @@ class BodyLimit:
             response = problem(scope["state"]["request_id"], 413, "body_too_large", too_large)
             await response(scope, receive, send)
             return
-        received = 0
+        received, until, whole = 0, None, False
+        chunks: list[bytes] = []
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
+            nonlocal received, until, whole
+            if whole:  # what is waited for now is the end of the connection
+                return await receive()
+            until = until or asyncio.get_running_loop().time() + self._timeout_seconds
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                late = f"The body was not there within {self._timeout_seconds:g} seconds."
+                raise HTTPException(408, late, {"Connection": "close"}) from None
+            body = message.get("body", b"")
+            received += len(body)
             if received > self._max_bytes:
                 raise HTTPException(413, too_large)  # passes through the reading of the body to its handler
+            chunks.append(body)
+            whole = not message.get("more_body", False)
+            if whole and is_nested_deeper(chunks[0] if len(chunks) == 1 else b"".join(chunks), self._max_depth):
+                raise HTTPException(400, f"Lists and objects may be nested {self._max_depth} deep.")
             return message
 
         await self._app(scope, counted, send)

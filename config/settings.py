@@ -16,6 +16,7 @@ from config.experiment_settings import ExperimentSettings
 from config.gemini_settings import GeminiSettings
 from config.limit_settings import LimitSettings
 from config.monitoring_settings import MonitoringSettings
+from config.overload_settings import OverloadSettings
 from config.security_settings import SecuritySettings
 from config.setting_group import Group
 
@@ -320,6 +321,7 @@ class Settings(BaseModel):
     log: LogSettings = Field(default_factory=LogSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    overload: OverloadSettings = Field(default_factory=OverloadSettings)
 
 
 def documented_names() -> list[str]:
@@ -328,17 +330,6 @@ def documented_names() -> list[str]:
 
 
 def _names() -> Iterator[str]:
-    for group in (
-        StorageSettings,
-        ModelSettings,
-        SuggestSettings,
-        PersonalizationSettings,
-        ExperimentSettings,
-        ServingSettings,
-        SecuritySettings,
-        GeminiSettings,
-        LogSettings,
-        MonitoringSettings,
-        LimitSettings,
-    ):
-        yield from (name.upper() for name in group.model_fields)
+    for group in Settings.model_fields.values():
+        if isinstance(group.annotation, type) and issubclass(group.annotation, Group):  # all of them are
+            yield from (name.upper() for name in group.annotation.model_fields)

@@ -1,5 +1,6 @@
 """GET /admin/stats: what this worker did and what it serves from."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -112,14 +113,22 @@ def _live_catalog(models: Models) -> LiveCatalogStats | None:
 
 
 def _traffic(state: AppState) -> TrafficStats:
-    limited: dict[str, dict[str, int]] = {}
-    for (kind, by), count in sorted(state.metrics.limited.items()):
-        limited.setdefault(kind, {})[by] = count
     shared = state.limits.shared
     return TrafficStats(
-        limited=limited,
+        limited=_by_kind(state.metrics.limited),
+        shed=_by_kind(state.metrics.shed),
+        in_flight=dict(state.metrics.in_flight),
+        in_flight_limit=dict(state.metrics.room),
+        loop_lag=state.metrics.loop_lag.summary(),
         limits_counted_in="redis" if shared is not None and shared.available else "memory",
     )
+
+
+def _by_kind(counts: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (kind, why), count in sorted(counts.items()):
+        nested.setdefault(kind, {})[why] = count
+    return nested
 
 
 def _process(models: Models) -> ModelProcessStats | None:

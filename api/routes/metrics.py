@@ -71,6 +71,19 @@ def _limited(state: AppState) -> Iterator[Metric]:
     for (budget, identity), count in sorted(state.metrics.limited.items()):
         refused.add_metric([budget, identity], count)
     yield refused
+    shed = CounterMetricFamily("cadence_shed", "requests refused under load", labels=["kind", "reason"])
+    for (kind, reason), count in sorted(state.metrics.shed.items()):
+        shed.add_metric([kind, reason], count)
+    yield shed
+    in_flight = GaugeMetricFamily("cadence_in_flight", "requests being answered", labels=["class"])
+    for which, number in state.metrics.in_flight.items():
+        in_flight.add_metric([which], number)
+    yield in_flight
+    room = GaugeMetricFamily("cadence_in_flight_limit", "requests that may be answered at a time", labels=["class"])
+    for which, most in state.metrics.room.items():
+        room.add_metric([which], most)
+    yield room
+    yield _histogram("cadence_loop_lag_seconds", "of a tick every 5 ms", [], {(): state.metrics.loop_lag})
     failures = "times Redis did not count in time, and this worker went by its own count"
     yield CounterMetricFamily("cadence_rate_limit_failures", failures, state.limits.failures)
 

@@ -1,0 +1,41 @@
+"""What one worker takes on at a time, and how long it waits for a request to be said."""
+
+from pydantic import Field
+
+from config.setting_group import Group
+
+
+class OverloadSettings(Group):
+    """Load, and requests that would never end."""
+
+    max_keystrokes_in_flight: int = Field(
+        default=64,
+        ge=1,
+        description="keystrokes that may be in flight at most; fewer while they take longer than their "
+        "deadline, see `api/admission.py`",
+    )
+    max_others_in_flight: int = Field(
+        default=32,
+        ge=1,
+        description="other requests that may be in flight at most, and one where keystrokes are slow",
+    )
+    shed_keystrokes_lag_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="milliseconds that the event loop may be behind until a keystroke is refused: half its deadline",
+    )
+    shed_others_lag_ms: float = Field(
+        default=5.0,
+        gt=0,
+        description="milliseconds that the event loop may be behind until anything else is refused: before keystrokes",
+    )
+    body_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="seconds in which a request's body must be there; a slow telephone sends 2 MB in that time",
+    )
+    max_json_depth: int = Field(
+        default=32,
+        ge=4,
+        description="levels of lists and objects in a body; ours have five, `additional_data` has any",
+    )

@@ -1,0 +1,247 @@
+"""Under load: what is refused, in which order, at what price, and that the room comes back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
+
+from api.admission import LEAST_KEYSTROKES, STANDING_SECONDS, TICK_SECONDS, Admission, LoopLag, Room
+from api.main import create_app
+from api.metrics import Latencies, Metrics
+from config.overload_settings import OverloadSettings
+from config.settings import ServingSettings, Settings
+from tests.api.calls import post, state_of
+from tests.api.small_shop import SmallShop
+
+pytestmark = pytest.mark.anyio
+DEADLINE = 0.04
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Held:
+    """An app whose answers come when the test says so."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET":
+            await receive()
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Asked:
+    """Requests to an app, and what was answered."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+        self.messages: list[Message] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def ask(self, method: str, path: str, body_is_there: asyncio.Event | None = None) -> None:
+        """Returns when it is refused, or waits for its answer or its body, which is there unless the event says so."""
+        if body_is_there is None:
+            body_is_there = asyncio.Event()
+            body_is_there.set()
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "root_path": "",
+            "headers": [],
+            "state": {"request_id": "r"},
+        }
+
+        async def body() -> Message:
+            await body_is_there.wait()
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def heard(message: Message) -> None:
+            self.messages.append(message)
+
+        async def app() -> None:
+            await self._app(scope, body, heard)
+
+        self.tasks.append(asyncio.create_task(app()))
+        await asyncio.sleep(0)
+
+    @property
+    def statuses(self) -> list[int]:
+        return [message["status"] for message in self.messages if message["type"] == "http.response.start"]
+
+
+def admission(app: Held, metrics: Metrics, clock: Callable[[], float] | None = None, **settings: Any) -> Admission:
+    small = {"max_keystrokes_in_flight": 3, "max_others_in_flight": 2, **settings}
+    return Admission(app, OverloadSettings(**small), DEADLINE, metrics, clock or Clock())
+
+
+async def test_each_class_has_its_own_room_and_probes_have_all() -> None:
+    held, metrics = Held(), Metrics()
+    asked = Asked(admission(held, metrics))
+    for _ in range(5):
+        await asked.ask("POST", "/autosuggest")
+    assert asked.statuses == [503, 503]
+    for path in ("/search", "/engagement", "/browse"):
+        await asked.ask("POST", path)
+    await asked.ask("GET", "/admin/stats")
+    assert asked.statuses == [503] * 4
+    for path in ("/health", "/ready", "/metrics"):
+        await asked.ask("GET", path)
+    assert metrics.in_flight == {"keystrokes": 3, "others": 2}
+    held.go_on.set()
+    await asyncio.gather(*asked.tasks)
+    assert asked.statuses == [503] * 4 + [200] * 8
+    assert metrics.in_flight == {"keystrokes": 0, "others": 0}
+    assert metrics.shed == {("keystrokes", "in_flight"): 2, ("searches", "in_flight"): 1, ("admin", "in_flight"): 1}
+
+
+async def test_who_sends_slowly_takes_no_place_and_is_looked_at_again_at_the_end() -> None:
+    clock, held, metrics, bodies = Clock(), Held(), Metrics(), asyncio.Event()
+    under_test = admission(held, metrics, clock)
+    asked = Asked(under_test)
+    for _ in range(9):
+        await asked.ask("POST", "/autosuggest", bodies)
+    assert metrics.in_flight["keystrokes"] == 0
+    clock.now += 9  # a slow body is not a slow keystroke
+    bodies.set()
+    await asyncio.wait(asked.tasks, return_when=asyncio.FIRST_EXCEPTION)
+    held.go_on.set()
+    ended = await asyncio.gather(*asked.tasks, return_exceptions=True)
+    refused = [one for one in ended if isinstance(one, HTTPException)]  # for the handler that reading a body has
+    assert len(refused) == 6
+    assert {(one.status_code, (one.headers or {})["Retry-After"]) for one in refused} == {(503, "1")}
+    assert asked.statuses == [200] * 3
+    assert metrics.in_flight["keystrokes"] == 0
+    assert metrics.shed["keystrokes", "in_flight"] == 6
+
+
+async def test_a_loop_that_is_behind_refuses_others_before_keystrokes() -> None:
+    clock, held, metrics = Clock(), Held(), Metrics()
+    held.go_on.set()
+    under_test = admission(held, metrics, clock, shed_keystrokes_lag_ms=20, shed_others_lag_ms=5)
+    asked = Asked(under_test)
+    lag = under_test.lag
+    lag.start()
+    for behind_ms, expected in ((4, [200, 200]), (6, [200, 503]), (19, [200, 503]), (21, [503, 503])):
+        for _ in range(round(2 * STANDING_SECONDS / TICK_SECONDS)):
+            clock.now += TICK_SECONDS + behind_ms / 1_000
+            lag.tick()
+        asked.messages.clear()
+        await asked.ask("POST", "/autosuggest")
+        await asked.ask("POST", "/search")
+        await asyncio.gather(*asked.tasks)
+        assert sorted(asked.statuses) == sorted(expected), behind_ms
+    lag.stop()
+    assert metrics.shed["keystrokes", "lag"] == 1
+    await asked.ask("GET", "/health")
+    assert asked.statuses[-1] == 200
+
+
+async def test_an_answer_that_fails_gives_its_place_back() -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    metrics = Metrics()
+    under_test = Admission(broken, OverloadSettings(), DEADLINE, metrics)
+    asked = Asked(under_test)
+    await asked.ask("POST", "/autosuggest")
+    with pytest.raises(ZeroDivisionError):
+        await asked.tasks[0]
+    assert metrics.in_flight == {"keystrokes": 0, "others": 0}
+
+
+def test_slow_keystrokes_leave_less_room_and_it_comes_back() -> None:
+    room = Room(most_keystrokes=64, most_others=32, deadline_seconds=DEADLINE)
+    assert (room.keystrokes, room.others, room.pressed) == (64, 32, False)
+    for _ in range(10):
+        room.answered(0.05, in_flight=60)
+    assert 20 < room.keystrokes < 25
+    assert room.others == int(32 * (room.keystrokes / 64) ** 2)
+    assert room.pressed
+    for _ in range(100):
+        room.answered(0.05, in_flight=20)
+    assert (room.keystrokes, room.others) == (LEAST_KEYSTROKES, 1)
+    for _ in range(100):
+        room.answered(0.01, in_flight=6)  # as much as there is room for
+    assert LEAST_KEYSTROKES < room.keystrokes < LEAST_KEYSTROKES + 2
+    room.ticked(in_flight=6)
+    assert room.keystrokes < LEAST_KEYSTROKES + 2  # a full worker recovers by its answers alone
+    for _ in range(round(1 / TICK_SECONDS)):
+        room.ticked(in_flight=2)
+    assert (room.keystrokes, room.pressed) == (64, False)
+
+
+def test_a_room_that_is_set_smaller_than_the_least_stays_so() -> None:
+    room = Room(most_keystrokes=2, most_others=1, deadline_seconds=DEADLINE)
+    room.answered(1.0, in_flight=2)
+    assert (room.keystrokes, room.others) == (2, 1)
+
+
+async def test_one_stop_is_no_delay_that_stands() -> None:
+    measured, clock, ticks = Latencies(), Clock(), list[float]()
+    lag = LoopLag(measured, lambda: ticks.append(clock.now), clock)
+
+    def late(seconds: float, times: int = 1) -> None:
+        for _ in range(times):
+            clock.now += TICK_SECONDS + seconds
+            lag.tick()
+
+    lag.start()
+    late(0.0, 30)
+    late(1.0)  # a collection, a large body, another process
+    assert lag.standing == 0
+    late(0.0, 30)
+    late(0.03, 30)
+    assert lag.standing == pytest.approx(0.03)
+    late(0.0)  # on time again
+    assert lag.standing == pytest.approx(0, abs=1e-9)
+    lag.stop()
+    assert measured.summary()["max_ms"] == pytest.approx(1_000)
+    assert len(ticks) == 92
+
+
+@pytest.fixture
+def full(settings: Settings, stocked: object) -> Iterator[TestClient]:
+    """A service whose room for others is taken."""
+    shop = settings.model_copy(
+        update={
+            "overload": OverloadSettings(max_others_in_flight=1),
+            "serving": ServingSettings(cors_origins=("https://shop.test",)),
+        }
+    )
+    with TestClient(create_app(shop, load=lambda *_: SmallShop().models())) as client:
+        state_of(client).metrics.in_flight["others"] = 1
+        yield client
+
+
+def test_a_refusal_is_a_problem_document_that_says_when_to_come_back(full: TestClient, admin: dict[str, str]) -> None:
+    refused = [post(full, "/search", {"query": "red"}, {"Origin": "https://shop.test"}) for _ in range(5)]
+    for reply in refused:
+        assert reply.status_code == 503
+        assert reply.headers["Content-Type"] == "application/problem+json"
+        assert reply.json()["code"] == "overloaded"
+        assert reply.json()["request_id"] == reply.headers["X-Request-ID"]
+        assert reply.headers["Access-Control-Allow-Origin"] == "https://shop.test"
+    assert [reply.headers["Retry-After"] for reply in refused] == ["1", "2", "3", "4", "1"]
+    assert post(full, "/autosuggest", {"query_prefix": "red"}).status_code == 200
+    assert full.get("/health").status_code == full.get("/ready").status_code == 200
+    text = full.get("/metrics").text
+    assert 'cadence_shed_total{kind="searches",reason="in_flight"} 5.0' in text
+    assert 'cadence_in_flight{class="others"} 1.0' in text
+    state_of(full).metrics.in_flight["others"] = 0
+    traffic = full.get("/admin/stats", headers=admin).json()["traffic"]
+    assert traffic["shed"] == {"searches": {"in_flight": 5}}
+    assert post(full, "/search", {"query": "red"}).status_code == 200
