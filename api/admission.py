@@ -1,15 +1,16 @@
 """Under more load than one worker can carry, some requests are refused at once so that the rest is answered in time.
 
 Keystrokes come first: they are what a shopper waits for with a finger in the air, and each is worth nothing after a
-fraction of a second. Searches, events, administration and pages are refused earlier. Health, readiness and metrics
-never are. Two things are looked at, both without waiting:
+fraction of a second. Searches, events and administration are refused earlier. Pages and their files are only where
+`MAX_OTHERS_IN_FLIGHT` is reached: a shop without its script is no shop. Health, readiness and metrics never are.
+Two things are looked at, both without waiting:
 
 - how many are in flight. In a worker that is full a request takes about as long as all in flight need together, so
   their number is what decides; how many are too many depends on the machine and on what else runs there. So it is found
   out: a keystroke that took longer than its deadline allows lowers the number by a tenth, one that did not, while the
   worker is full, raises it a little, and where less than half of it is used it is back at `MAX_KEYSTROKES_IN_FLIGHT`
   within a second. Others are let in as far as keystrokes are well: `MAX_OTHERS_IN_FLIGHT` times the square of what is
-  left of the keystrokes' number, at least one;
+  left of the keystrokes' number, at least eight;
 - how far the event loop is behind. A ticker is due every 5 ms; where it has been late by more than `SHED_OTHERS_LAG_MS`
   or `SHED_KEYSTROKES_LAG_MS` for a tenth of a second on end, requests of that class are refused. A single stop (a large
   body, a busy neighbour) is no load that refusing would help against.
@@ -34,6 +35,7 @@ from config.overload_settings import OverloadSettings
 
 TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
+LEAST_OTHERS = 8  # in flight: a page asks for some things at once
 LEAST_KEYSTROKES = 6  # in flight, however slow they are: a machine that cannot do this can do nothing
 _FULL_AGAIN_SECONDS = 1.0
 _SLOWER, _FASTER = 0.9, 0.1  # times the number in flight; in flight, for as many as are in flight
@@ -93,13 +95,14 @@ class Room:
 
     def __init__(self, most_keystrokes: int, most_others: int, deadline_seconds: float) -> None:
         self.keystrokes = float(most_keystrokes)
-        self._most, self._most_others = most_keystrokes, most_others
+        self._most, self.most_others = most_keystrokes, most_others
         self._least = min(LEAST_KEYSTROKES, most_keystrokes)
         self._deadline_seconds = deadline_seconds
 
     @property
     def others(self) -> int:
-        return max(1, int(self._most_others * (self.keystrokes / self._most) ** 2))
+        left = int(self.most_others * (self.keystrokes / self._most) ** 2)
+        return max(min(LEAST_OTHERS, self.most_others), left)
 
     @property
     def pressed(self) -> bool:
@@ -147,6 +150,8 @@ class Admission:
             await self._app(scope, receive, send)
         elif kind is Kind.KEYSTROKES:
             await self._admit(kind, _KEYSTROKES, self._room.keystrokes, self._keystrokes_lag, scope, receive, send)
+        elif kind is Kind.REST:
+            await self._admit(kind, _OTHERS, self._room.most_others, float("inf"), scope, receive, send)
         else:
             await self._admit(kind, _OTHERS, self._room.others, self._others_lag, scope, receive, send)
 

@@ -17,17 +17,17 @@ class OverloadSettings(Group):
     max_others_in_flight: int = Field(
         default=32,
         ge=1,
-        description="other requests that may be in flight at most, and one where keystrokes are slow",
+        description="other requests that may be in flight at most, and eight of them where keystrokes are slow",
     )
     shed_keystrokes_lag_ms: float = Field(
-        default=20.0,
+        default=200.0,
         gt=0,
-        description="milliseconds that the event loop may be behind until a keystroke is refused: half its deadline",
+        description="milliseconds that the event loop may be late all the time until a keystroke is refused",
     )
     shed_others_lag_ms: float = Field(
-        default=5.0,
+        default=100.0,
         gt=0,
-        description="milliseconds that the event loop may be behind until anything else is refused: before keystrokes",
+        description="the same until searches, events and administration are refused: before keystrokes",
     )
     body_timeout_seconds: float = Field(
         default=10.0,
