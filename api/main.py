@@ -89,12 +89,13 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         max_depth=settings.overload.max_json_depth,
     )
     app.add_middleware(RateLimits, settings=settings.limits, metrics=counted)
-    app.add_middleware(
-        Admission,
-        settings=settings.overload,
-        deadline_seconds=settings.suggest.max_latency_ms / 1_000,
-        metrics=counted,
-    )
+    if settings.overload.shed_load:
+        app.add_middleware(
+            Admission,
+            settings=settings.overload,
+            deadline_seconds=settings.suggest.max_latency_ms / 1_000,
+            metrics=counted,
+        )
     if settings.serving.cors_origins:
         app.add_middleware(
             CORSMiddleware,

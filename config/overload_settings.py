@@ -8,6 +8,11 @@ from config.setting_group import Group
 class OverloadSettings(Group):
     """Load, and requests that would never end."""
 
+    shed_load: bool = Field(
+        default=False,
+        description="refuse requests under overload, others before keystrokes, by the four settings below; off until "
+        "their marks are measured: a busy neighbour must not close the shop",
+    )
     max_keystrokes_in_flight: int = Field(
         default=64,
         ge=1,

@@ -218,7 +218,7 @@ def full(settings: Settings, stocked: object) -> Iterator[TestClient]:
     """A service whose room for others is taken."""
     shop = settings.model_copy(
         update={
-            "overload": OverloadSettings(max_others_in_flight=1),
+            "overload": OverloadSettings(shed_load=True, max_others_in_flight=1),
             "serving": ServingSettings(cors_origins=("https://shop.test",)),
         }
     )
