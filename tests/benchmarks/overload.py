@@ -41,7 +41,10 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(width=150)
     console.print(f"{os.cpu_count()} cores, load of the last minute {os.getloadavg()[0]:.1f}")
-    with trained_copy(options.home, options.queries) as shop, running(shop.home, LOG_LEVEL="ERROR") as server:
+    with (
+        trained_copy(options.home, options.queries) as shop,
+        running(shop.home, LOG_LEVEL="ERROR", SHED_LOAD="true") as server,
+    ):
         wrong = _run(server, shop.queries, options.minutes, options.multiple, console)
     for one in wrong:
         console.print(f"NOT KEPT: {one}")
