@@ -3,7 +3,7 @@
 More than 50,000 inputs, always the same ones for one `--seed`: texts for all that reads text, files with changed bytes
 for importing, prefixes and searches for the service over a small trained shop, and requests made from its OpenAPI.
 Prints counts, crashes and the slowest input of each; the exit status is 1 after any crash, and after any input that
-took longer than a second. `--share 0.1` is a tenth of it.
+took longer than a second of the processor. `--share 0.1` is a tenth of it.
 """
 
 import argparse
