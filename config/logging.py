@@ -57,7 +57,8 @@ def configure_logging(level: str) -> None:
 def _rendering(*, terminal: bool) -> list[Processor]:
     if terminal:
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # Everything beyond ASCII is escaped: some readers of a log take U+2028 and U+0085 for ends of lines.
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=True)]
 
 
 def _drop_color_message(

@@ -77,7 +77,7 @@ def json_rows(file_name: str, text: str) -> Rows:
     if text.lstrip().startswith("["):
         try:
             objects = list(json.loads(text))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # ValueError: a number of more digits than Python reads, too
             raise InputFileError(f"{file_name}: this is neither JSON Lines nor a JSON array ({error})") from error
     else:
         objects = [_parsed(line) for line in text.split("\n") if line.strip()]
@@ -85,23 +85,26 @@ def json_rows(file_name: str, text: str) -> Rows:
     columns = dict.fromkeys(chain.from_iterable(rows))
     if not columns:
         raise InputFileError(f"{file_name}: no JSON object was found")
-    cells = {str(name): [_cell(row.get(name)) for row in rows] for name in columns}
+    cells = {_utf8(str(name)): [_cell(row.get(name)) for row in rows] for name in columns}
     return cells, [None if isinstance(row, dict) else NOT_JSON for row in objects]
 
 
 def _parsed(line: str) -> object:
     try:
         return json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, thousands of brackets
         return None
 
 
 def _cell(value: object) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    return _utf8(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _utf8(text: str) -> str:
+    """`text` without halves of surrogate pairs, which JSON can escape and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _unique(header: list[str]) -> list[str]:

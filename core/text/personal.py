@@ -3,6 +3,8 @@
 Works on raw and on normalised text. Normalising drops `@`, `+` and parentheses, so the patterns below do not count on
 them: `jane.doe@example.com` is `jane.doe example.com`, and `+1 (555) 234-5678` is `1 555 234-5678`.
 
+Each takes a time that grows with the text as the text does, not with its square: what is imported may be of any length.
+
 A shop's numbers must pass: sizes, model numbers, item numbers without separators, and trade item numbers (GTIN) with a
 valid check digit. A doubtful number counts as personal only where the text holds nothing else.
 """
@@ -22,7 +24,7 @@ _DOMAIN = (
 )
 _EMAIL = re.compile(
     rf"""
-    [^\s@]+@[^\s@]+\.[^\s@]{{2,}}                     # raw
+    (?<![^\s@])[^\s@]+@[^\s@]+\.[^\s@]{{2,}}         # raw
     | (?<!\S)\S+\s(?:{_MAIL_HOSTS})(?!\S)             # normalised, of a provider that everybody knows
     | (?<!\S)[a-z0-9]+[.-][a-z0-9.-]+\s{_DOMAIN}(?!\S)  # … with a name of several parts
     | ^[a-z0-9]+\s{_DOMAIN}$                          # … nothing but a name and a domain
@@ -40,7 +42,6 @@ _ADDRESS = re.compile(
     {_HOUSE}{_STREET_NAME}(?:{_STREET})\.?(?:$|,|{_AFTER}|(?:\s\p{{L}}{{2,}}){{1,2}}$)  # 12 main street
     | {_HOUSE}{_STREET_NAME}(?:st|rd|ln|dr|ct|blvd)\.?$                      # 12 oak dr
     | {_HOUSE}{_STREET_NAME}(?:{_PERHAPS_STREET})\.?{_AFTER}                 # 12 oak drive apt 3
-    | \b(?:{_STREET})\b.*\s\d{{5}}(?:-\d{{4}})?$                             # main street springfield 12345
     | ^\d{{1,5}}\s(?:rue|calle|avenida|viale)\s\p{{L}}                       # 12 rue de rivoli
     | \b\p{{L}}{{3,}}(?:strasse|straße|str\.?)\s\d{{1,4}}[a-z]?\b            # hauptstrasse 5
     | \bapt\.?\s?\#?\d+[a-z]?\b | \bapartment\s\#?\d+[a-z]?$                 # apt 4b
@@ -48,9 +49,11 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
+_STREET_WORD = re.compile(rf"\b(?:{_STREET})\b")
+_POSTCODE_AT_THE_END = re.compile(r"\s\d{5}(?:-\d{4})?$")
 _PHONE_WORD = re.compile(r"\b(?:phone|call|tel|telephone|mobile|cell|fax|whatsapp|contact)\b")
 _NUMBERS = re.compile(
-    r"(?<![\w./-])[+(]*\d+(?:[\s().-]+\d+)*(?![\w/]|[.:-]\w)"
+    r"(?<![\w./-])[+(]{0,3}\d+(?:[\s().-]+\d+)*(?![\w/]|[.:-]\w)"
 )  # digits with separators, not 2x4 or 1/2
 _NORTH_AMERICAN = re.compile(r"(?:1 )?[2-9]\d\d [2-9]\d\d \d{4}")
 _SOCIAL_SECURITY = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
@@ -62,11 +65,17 @@ def looks_personal(text: str) -> bool:
     card, of a bank account (IBAN) or of a social security.
     """
     text = " ".join(text.casefold().split())
-    if _EMAIL.search(text) or _ADDRESS.search(text):
+    if _EMAIL.search(text) or _ADDRESS.search(text) or _ends_like_an_address(text):
         return True
     if not any(character.isdigit() for character in text):
         return False
     return bool(_SOCIAL_SECURITY.search(text)) or _holds_number(text) or any(map(_is_iban, _account_numbers(text)))
+
+
+def _ends_like_an_address(text: str) -> bool:
+    """`main street springfield 12345`. One pattern of both would read the rest of the text for each street in it."""
+    postcode = _POSTCODE_AT_THE_END.search(text)
+    return postcode is not None and _STREET_WORD.search(text, 0, postcode.start()) is not None
 
 
 def _holds_number(text: str) -> bool:
@@ -134,7 +143,9 @@ def _account_numbers(text: str) -> Iterator[str]:
             joined = ""
             for part in words[start:]:
                 joined += part
-                if 15 <= len(joined) <= 34 and joined.isascii():
+                if len(joined) > 34:
+                    break
+                if len(joined) >= 15 and joined.isascii():
                     yield joined
 
 

@@ -6,6 +6,7 @@ segments of at most ten words. From the segments come the phrases that many titl
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import regex as re
 
@@ -15,7 +16,8 @@ from core.text.units import canonical_units
 MAX_TITLE_WORDS = 10  # paper §5.1
 _PARENTHESIS = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
 _DELIMITER = re.compile(r"\s*[|;]\s*|,\s+|\s+[-–—+:/]\s+|\.\.\.+|…")
-_CUT_OFF = re.compile(r"\S+(?:\.\.\.+|…)\s*$")  # the last word of a title that was shortened is mostly no word
+_SPACES = re.compile(r"\s{2,}")
+_MOST_EXPANDED = 20  # parentheses, and words in each: only who means harm writes more of them
 _MAX_PHRASE_WORDS = 4
 JOINERS = frozenset(
     "a an and as at by for from in into is it its of off on or per the to up upto via with without & x".split()  # noqa: SIM905
@@ -30,17 +32,30 @@ def title_segments(
     `segments` off: the whole title as one. `expand_parentheses`: as in the paper, one more segment for each word in a
     parenthesis, put where it stood. `units`: quantities in their canonical form (`core.text.units`).
     """
-    title = _CUT_OFF.sub("", title) or title
+    title = _without_cut_off(" ".join(title.split()))
     if not segments:
         return _words([title], units)
-    bare = _PARENTHESIS.sub(" ", title)
-    parts = _DELIMITER.split(bare)
+    parts = _parts(title)
     if expand_parentheses:
-        for found in _PARENTHESIS.finditer(title):
-            before = _DELIMITER.split(_PARENTHESIS.sub(" ", title[: found.start()]))[-1]
-            after = _DELIMITER.split(_PARENTHESIS.sub(" ", title[found.end() :]))[0]
-            parts += [f"{before} {word} {after}" for word in found.group().strip("()[]").split()]
+        for found in islice(_PARENTHESIS.finditer(title), _MOST_EXPANDED):
+            before, after = _parts(title[: found.start()])[-1], _parts(title[found.end() :])[0]
+            inside = found.group().strip("()[]").split()[:_MOST_EXPANDED]
+            before, after = (" ".join(side.split()[:_MOST_EXPANDED]) for side in (before, after))
+            parts += [f"{before} {word} {after}" for word in inside]
     return _words(parts, units) or _words([title], units)
+
+
+def _parts(title: str) -> list[str]:
+    """What stands between delimiters, outside of parentheses. They are slow on long runs of spaces."""
+    parts: list[str] = _DELIMITER.split(_SPACES.sub(" ", _PARENTHESIS.sub(" ", title)))
+    return parts
+
+
+def _without_cut_off(title: str) -> str:
+    """Without its last word, where the title was shortened there: such a word is mostly no word."""
+    head, _, last = title.rpartition(" ")
+    is_cut_off = (last.endswith("...") and len(last) > 3) or (last.endswith("…") and len(last) > 1)
+    return head if is_cut_off and head else title
 
 
 def _words(parts: Iterable[str], units: bool) -> list[tuple[str, ...]]:

@@ -53,3 +53,15 @@ def test_errors_carry_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     except RuntimeError as error:
         structlog.get_logger("api").error("failed", exc_info=error)
     assert "RuntimeError: why" in str(lines(log)[0]["exception"])
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\r\nb", "\x1b[31m", "\u2028\u2029\x85", '"}\n{"event": "forged"}', "{0} %s %(x)s", "\udc80"]
+)
+def test_no_text_makes_two_lines_of_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    log = configured(monkeypatch)
+    structlog.get_logger("api").warning("seen", what=text)
+    logging.getLogger("uvicorn.error").warning("from %s", text)
+    ours, uvicorns = lines(log)
+    assert (ours["event"], ours["what"], uvicorns["event"]) == ("seen", text, f"from {text}")
+    assert log.getvalue().replace("\n", "").isprintable()

@@ -10,6 +10,7 @@ import pytest
 from core.errors import InputFileError
 from core.importing.catalog import read_catalog
 from core.importing.report import ImportReport
+from core.importing.source import open_source
 
 ROWS = [("1", 'Café table, 24" "round"'), ("2", "Lamp\nwith shade"), ("3", "Stuhl grün")]
 TITLES = ['Café table, 24" "round"', "Lamp with shade", "Stuhl grün"]
@@ -157,3 +158,24 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         read_catalog(tmp_path / "a.csv")
     with pytest.raises(InputFileError, match="no such file"):
         read_catalog(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [rb"\ud800", rb"\udfff title", b'", "n": ' + b"9" * 5_000 + b', "m": "', b'", "n": [[1]], "m": "'],
+    ids=["surrogate", "other half", "digits", "nested"],
+)
+def test_json_that_python_can_not_hold_is_a_bad_row_or_a_mark(tmp_path: Path, odd: bytes) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"title": "a"}\nnot json\n{"title": "' + odd + b'"}\n')
+    rows = open_source(path).frame.collect()
+    assert rows.height == 3 and rows["title"][0] == "a"
+
+
+def test_brackets_without_end_are_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"title": "a"}\n' + b'{"b":' * 100_000 + b"\n")
+    assert open_source(path).frame.collect().height == 2
+    (tmp_path / "rows.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(InputFileError):
+        open_source(tmp_path / "rows.json")
