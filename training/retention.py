@@ -16,11 +16,13 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also run as a script
 
@@ -49,8 +51,9 @@ from database.repositories.retention import (
 )
 from database.repositories.statements import chunks
 
-ROWS_PER_COMMIT = 1_000  # some 0.1 s: a shopper's event waits no longer
-OWNERS_PER_COMMIT = 50  # whose profiles are folded anew
+T = TypeVar("T")
+ROWS_PER_COMMIT = 500  # a shopper's event waits that long at most, and seldom: between two commits it rests
+OWNERS_PER_COMMIT = 20  # whose profiles are folded anew
 _TRIES = 5  # at a file, while people are being erased
 
 
@@ -144,8 +147,12 @@ class Retention:
         cache: ProfileCache,
         steps: Steps,
         clock: Callable[[], datetime] = utc_now,
+        rest: float = 1.0,
     ) -> None:
+        """`rest`: seconds for each second of writing, in which others write."""
         self.archived = self.deleted = self.refolded = 0
+        self.longest = 0.0  # seconds of a transaction
+        self._rest = rest
         self._database, self._cache, self._steps, self._clock = database, cache, steps, clock
 
     async def keep(self, plan: Plan) -> None:
@@ -165,7 +172,8 @@ class Retention:
                 for number, span in enumerate(spans):
                     await self._month(log, span, plan.archive, _part(update, number, len(spans), f"{span[0]:%Y-%m}"))
         self._steps.say(
-            f"{self.archived:,} rows archived, {self.deleted:,} deleted, {self.refolded:,} profiles folded anew"
+            f"{self.archived:,} rows archived, {self.deleted:,} deleted, {self.refolded:,} profiles folded anew; "
+            f"longest transaction {1_000 * self.longest:.0f} ms"
         )
 
     async def _month(self, log: Log, span: tuple[datetime, datetime], folder: Path | None, update: Update) -> None:
@@ -178,8 +186,16 @@ class Retention:
         named = await self._database.count(partial(names, log=log, start=span[0], end=span[1]))
         await self._archive(log, span, folder)
         for number, some in enumerate(chunks(named, ROWS_PER_COMMIT), 1):
-            self.deleted += await self._database.commit(partial(delete_rows, log=log, named=some))
+            self.deleted += await self._commit(partial(delete_rows, log=log, named=some))
             update(min(1.0, number * ROWS_PER_COMMIT / len(named)), f"{self.deleted:,} rows deleted")
+
+    async def _commit(self, work: Callable[[Connection], T]) -> T:
+        begun = time.perf_counter()
+        done = await self._database.commit(work)
+        took = time.perf_counter() - begun
+        self.longest = max(self.longest, took)
+        await asyncio.sleep(self._rest * took)
+        return done
 
     async def _archive(self, log: Log, span: tuple[datetime, datetime], folder: Path | None) -> None:
         if folder is None:
@@ -201,13 +217,11 @@ class Retention:
     async def _delete_events(self, owners: dict[str | None, list[str]], update: Update) -> None:
         nobodys, done, total = owners.pop(None, []), 0, sum(map(len, owners.values())) or 1
         for some in chunks(nobodys, ROWS_PER_COMMIT):
-            gone, _, _ = await self._database.commit(
-                partial(delete_events, event_ids=some, owners=[], now=self._clock())
-            )
+            gone, _, _ = await self._commit(partial(delete_events, event_ids=some, owners=[], now=self._clock()))
             self.deleted += gone
         for group in _groups(owners):
             ids = [event_id for owner in group for event_id in owners[owner]]
-            gone, kept, emptied = await self._database.commit(
+            gone, kept, emptied = await self._commit(
                 partial(delete_events, event_ids=ids, owners=group, now=self._clock())
             )
             await self._cache.changed(kept)

@@ -112,7 +112,7 @@ def folder(home: Path) -> Path:
 
 def keeper(database: Database, home: Path) -> Retention:
     settings = Settings(storage=StorageSettings(cadence_home=home))
-    return Retention(database, ProfileCache(database, marks_of(settings)), Steps(), lambda: NOW)
+    return Retention(database, ProfileCache(database, marks_of(settings)), Steps(), lambda: NOW, rest=0)
 
 
 def _names(connection: Connection) -> Names:
