@@ -1,7 +1,7 @@
 """What the lifespan builds and every request reads."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from api.experiments import Experiments
 from api.finished import FinishedReplies
 from api.inference import InferenceThreads
 from api.keys import Keys
+from api.known_items import KnownItems
 from api.live_queries import LiveQueries
 from api.metrics import Metrics
 from api.model_process import ModelProcess
@@ -128,6 +129,10 @@ class AppState:
     metrics: Metrics
     started_at: datetime
     departments: tuple[tuple[str, int], list[Department]] | None = None  # of a version and the state of its catalogue
+    known_items: KnownItems = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known_items = KnownItems(self.database)
 
     def serving(self, changes: Changes) -> Served:
         """What answers a request whose arms say `changes`."""

@@ -17,6 +17,7 @@ from config.gemini_settings import GeminiSettings
 from config.limit_settings import LimitSettings
 from config.monitoring_settings import MonitoringSettings
 from config.overload_settings import OverloadSettings
+from config.retention_settings import RetentionSettings
 from config.security_settings import SecuritySettings
 from config.setting_group import Group
 
@@ -322,6 +323,7 @@ class Settings(BaseModel):
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     overload: OverloadSettings = Field(default_factory=OverloadSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
 
 def documented_names() -> list[str]:

@@ -254,6 +254,14 @@ erasures = Table(
     sqlite_autoincrement=True,  # grows for ever
 )
 
+retention = Table(
+    "retention",
+    metadata,
+    # From which moment on a log is whole: what was before was archived or deleted (repositories/retention.py).
+    Column("log", String(32), primary_key=True),  # name of the table
+    Column("whole_from", UtcDateTime, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

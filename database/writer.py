@@ -8,7 +8,7 @@ acknowledged may not.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,14 +17,14 @@ from functools import partial
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from core.domain import Engagement
 from core.errors import ConflictError, OverloadedError
 from database.connection import Database
 from database.repositories.events import content_digest, insert_new, stored_digests
 from database.repositories.lists import ListLog, insert_lists
-from database.repositories.profiles import StoredProfile, fold_new
+from database.repositories.profiles import StoredProfile, fold_new, time_after_links
 
 MAX_EVENTS_WAITING = 10_000  # about a second of writing; beyond it callers are told to come back
 MAX_EVENTS_PER_COMMIT = 500  # with their profiles, each of another shopper: keeps the write lock at about 100 ms
@@ -166,8 +166,17 @@ class EventWriter:
         return group
 
     async def _settle(self, group: list[_Waiting]) -> None:
-        """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other."""
+        """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other.
+
+        Where it is the storage that fails (locked, full, read-only), nobody is tried alone, since each would wait as
+        long as the group did, and what waits behind it hears of it now.
+        """
         [result] = await asyncio.gather(self._commit(group), return_exceptions=True)
+        if isinstance(result, OperationalError):
+            self._refuse([*group, *self._waiting], result)
+            self._waiting.clear()
+            self._events_waiting = 0
+            return
         if isinstance(result, BaseException):
             if len(group) > 1:
                 for one in group:
@@ -178,6 +187,11 @@ class EventWriter:
         for waiting, outcomes in zip(group, result, strict=True):
             if not waiting.outcome.done():  # its caller may have gone
                 waiting.outcome.set_result(outcomes)
+
+    def _refuse(self, some: Iterable[_Waiting], error: OperationalError) -> None:
+        for waiting in some:
+            if not waiting.outcome.done():
+                waiting.outcome.set_exception(error)
 
     async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
         batches = [waiting.events for waiting in group]
@@ -228,7 +242,8 @@ def _append(
     batches: Sequence[Sequence[Engagement]], clock: Callable[[], datetime], connection: Connection
 ) -> tuple[list[list[Appended]], list[StoredProfile]]:
     """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles."""
-    events, received_at = [event for batch in batches for event in batch], clock()  # the write lock is held
+    events = [event for batch in batches for event in batch]
+    received_at = time_after_links(connection, events, clock())  # the write lock is held
     unclaimed = insert_new(connection, events, received_at)
     repeated = [] if len(unclaimed) == len(events) else [event.event_id for event in events]
     digests = stored_digests(connection, repeated)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 
-from api.cards import products_by_id
 from api.dependencies import STOREFRONT, Authorization, State
 from api.errors import ProblemError, problem_responses
 from api.event_facts import with_facts
@@ -93,9 +92,7 @@ def _bad_time(prefix: str, what: str) -> ProblemError:
 
 
 async def _known_items(state: AppState, events: Collection[Engagement]) -> Collection[str]:
-    return await products_by_id(
-        state.database, sorted({event.item_id for event in events if event.item_id is not None})
-    )
+    return await state.known_items.among(event.item_id for event in events if event.item_id is not None)
 
 
 def _response(event: Engagement, outcome: Appended, known: Collection[str]) -> EngagementResponse:

@@ -103,13 +103,21 @@ class ItemFacts:
         level = (price[:, None] > self.thresholds[known]).sum(1)
         return np.where(np.isnan(price), UNKNOWN_LEVEL, level).astype(np.int8)
 
+    def _price_level(self, columns: ProductColumns, row: int) -> int:
+        """As `price_levels`, of one row: each event of a product asks for one."""
+        price, category = columns.price[row], int(columns.category.codes[row])
+        if np.isnan(price):
+            return UNKNOWN_LEVEL
+        known = category if 0 <= category < len(self.thresholds) - 1 else -1
+        return int(np.count_nonzero(price > self.thresholds[known]))
+
     def facts(self, index: ProductIndex, product_id: str, skipped: Sequence[str] = ()) -> EventFacts:
         """What is known of a product now; nothing but `skipped` of one that the catalogue does not hold."""
         row = index.row_of(product_id)
         if row is None:
             return EventFacts(skipped=tuple(skipped))
         columns, kind = index.columns, int(index.categories[row])
-        level = int(self.price_levels(columns, np.array([row], np.int32))[0])
+        level = self._price_level(columns, row)
         values = ((name, _value(columns.attributes[name], row)) for name, _ in self.attributes)
         return EventFacts(
             category=_value(columns.category, row),

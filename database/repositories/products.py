@@ -17,6 +17,7 @@ PRODUCT_COLUMNS = [products.c[name] for name in _FIELDS]
 CARD_FIELDS = (
     "product_id", "title", "brand", "category", "price", "currency", "rating", "rating_count", "image_url", "in_stock",
 )  # fmt: skip
+_KNOWN = select(products.c.product_id).where(products.c.product_id.in_(bindparam("ids", expanding=True)))
 _CARDS = select(*(products.c[name] for name in CARD_FIELDS)).where(
     products.c.product_id.in_(bindparam("ids", expanding=True))
 )
@@ -33,6 +34,14 @@ def find_products(connection: Connection, product_ids: Sequence[str]) -> dict[st
     for some in chunks(product_ids):
         rows = connection.execute(select(*PRODUCT_COLUMNS).where(products.c.product_id.in_(some)))
         found.update((row.product_id, product_of(row)) for row in rows)
+    return found
+
+
+def find_known(connection: Connection, product_ids: Sequence[str]) -> set[str]:
+    """The known ones among these ids."""
+    found: set[str] = set()
+    for some in chunks(product_ids):
+        found.update(connection.execute(_KNOWN, {"ids": some}).scalars())
     return found
 
 

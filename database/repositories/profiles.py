@@ -88,9 +88,9 @@ def merge(connection: Connection, owner: str, into: str, clock: Callable[[], dat
     """What `owner` did until now becomes part of the profile of `into`; None where neither did anything.
 
     What has become part of somebody else's stays there. The clock is asked inside the transaction, as for events: so
-    what was stored before the link was received before it.
+    what was stored before the link was received before it, whatever the clock says.
     """
-    now = clock()
+    now = max(clock(), _last_received(connection, owner))
     link = connection.execute(select(profile_links.c.merged_into).where(profile_links.c.owner == owner)).scalar()
     if owner == into or link not in (None, into):
         return find_profile(connection, into)
@@ -98,6 +98,25 @@ def merge(connection: Connection, owner: str, into: str, clock: Callable[[], dat
     connection.execute(statement.on_conflict_do_update(index_elements=["owner"], set_={"linked_at": now}))
     connection.execute(delete(profiles).where(profiles.c.owner == owner))
     return refold(connection, into, now)
+
+
+def time_after_links(connection: Connection, new: Sequence[Engagement], now: datetime) -> datetime:
+    """`now`, or the moment after the last sign-in of these sessions: clocks jump, and the order must not.
+
+    An event of a session without a user is the user's where it was received before the link, else the session's.
+    """
+    sessions = {_SESSION + event.session_id for event in new if event.user_key is None and event.session_id is not None}
+    for few in chunks(sorted(sessions)):
+        last = select(func.max(profile_links.c.linked_at)).where(profile_links.c.owner.in_(few))
+        linked_at = connection.execute(last).scalar()
+        if linked_at is not None and linked_at >= now:
+            now = linked_at + timedelta(microseconds=1)
+    return now
+
+
+def _last_received(connection: Connection, owner: str) -> datetime:
+    last = connection.execute(select(func.max(events.c.received_at)).where(_is_of(owner))).scalar()
+    return _START[0] if last is None else last
 
 
 def refold(connection: Connection, owner: str, now: datetime) -> StoredProfile | None:

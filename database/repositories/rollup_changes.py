@@ -11,7 +11,7 @@ from core.analytics.definitions import CLICK_WINDOW_SECONDS, LIST_KINDS
 from core.analytics.fold import hour_of
 from core.domain import Action
 from database.models import events, imports, list_log, rollups
-from database.repositories.rollups import DAY, HOUR, RollupState, day_start, open_from
+from database.repositories.rollups import DAY, HOUR, RollupState, countable_from, day_start, open_from
 from database.repositories.statements import chunks
 
 # What was received so long before the last look is looked at again: another process may have committed it since.
@@ -44,7 +44,9 @@ def find_changes(connection: Connection, state: RollupState, now: datetime) -> t
         first, until = (datetime.fromisoformat(at) for at in known[gone])
         stored = select(rollups.c.start).where(rollups.c.grain == "hour", rollups.c.start >= first - HOUR)
         hours |= set(connection.execute(stored.where(rollups.c.start <= until + HOUR)).scalars())
-    return replace(newest, imports={key: span for key, span in known.items() if key in there}), _before(hours, end)
+    first = countable_from(connection)
+    closed = {hour for hour in _before(hours, end) if hour >= first}
+    return replace(newest, imports={key: span for key, span in known.items() if key in there}), closed
 
 
 def _before(hours: Iterable[datetime], end: datetime) -> set[datetime]:

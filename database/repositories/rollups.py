@@ -10,7 +10,7 @@ One process counts at a time (a lease). Counting reads; what it found is written
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -20,7 +20,7 @@ from core.analytics.cells import Cells, cells_of, day_of
 from core.analytics.definitions import CLICK_WINDOW_SECONDS, LAYOUT
 from core.analytics.fold import hour_of
 from core.analytics.tally import Tally
-from database.models import rollup_due, rollup_state, rollup_terms, rollups
+from database.models import retention, rollup_due, rollup_state, rollup_terms, rollups
 from database.repositories.statements import chunks, upsert
 
 LEASE = timedelta(seconds=120)  # several runs of counting, on a busy machine
@@ -28,6 +28,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A click may belong to a search of half an hour ago, and lists are written a moment late.
 CLOSES_AFTER = timedelta(seconds=CLICK_WINDOW_SECONDS, minutes=2)
 HOURS_AT_ONCE = 6  # of the log in memory: half a kilobyte an event
+_EVER = datetime.min.replace(tzinfo=UTC)
 _ONLY = 1  # id of the one row of the state
 
 
@@ -82,14 +83,24 @@ def give_lease_back(connection: Connection, owner: str) -> None:
 
 
 def make_due(connection: Connection, hours: Iterable[datetime]) -> None:
-    """These hours no longer hold. Whoever removes or changes events calls it in the same transaction."""
-    rows = [{"start": hour} for hour in sorted(set(hours))]
+    """These hours no longer hold. Whoever removes or changes events calls it in the same transaction.
+
+    What was counted of a time whose log is no longer whole stays as it is: there is nothing to count it from.
+    """
+    first = countable_from(connection)
+    rows = [{"start": hour} for hour in sorted(set(hours)) if hour >= first]
     if rows:
         statement = upsert(connection.dialect, rollup_due)
         once_more = {"mark": rollup_due.c.mark + 1}
         connection.execute(statement.on_conflict_do_update(index_elements=["start"], set_=once_more), rows)
         for days in chunks(sorted({day_start(row["start"]) for row in rows})):
             connection.execute(delete(rollups).where(rollups.c.grain == "day", rollups.c.start.in_(days)))
+
+
+def countable_from(connection: Connection) -> datetime:
+    """The first hour that can be counted anew: a day after the logs begin, since acts may belong to earlier ones."""
+    whole_from = connection.execute(select(func.max(retention.c.whole_from))).scalar()
+    return _EVER if whole_from is None else whole_from + DAY
 
 
 def note_look(connection: Connection, state: RollupState, hours: Iterable[datetime]) -> None:
