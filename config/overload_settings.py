@@ -20,14 +20,15 @@ class OverloadSettings(Group):
         description="other requests that may be in flight at most, and one where keystrokes are slow",
     )
     shed_keystrokes_lag_ms: float = Field(
-        default=20.0,
+        default=10.0,
         gt=0,
-        description="milliseconds that the event loop may be behind until a keystroke is refused: half its deadline",
+        description="milliseconds that the event loop may be behind all the time until keystrokes are refused: each "
+        "comes back to the loop several times within its deadline",
     )
     shed_others_lag_ms: float = Field(
-        default=5.0,
+        default=3.0,
         gt=0,
-        description="milliseconds that the event loop may be behind until anything else is refused: before keystrokes",
+        description="milliseconds that the event loop may be behind all the time until others are refused",
     )
     body_timeout_seconds: float = Field(
         default=10.0,

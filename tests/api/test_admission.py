@@ -245,3 +245,16 @@ def test_a_refusal_is_a_problem_document_that_says_when_to_come_back(full: TestC
     traffic = full.get("/admin/stats", headers=admin).json()["traffic"]
     assert traffic["shed"] == {"searches": {"in_flight": 5}}
     assert post(full, "/search", {"query": "red"}).status_code == 200
+
+
+def test_a_pressed_worker_answers_from_what_is_at_hand(settings: Settings, stocked: object) -> None:
+    shop = SmallShop()
+    with TestClient(create_app(settings, load=lambda *_: shop.models())) as client:
+        state = state_of(client)
+        session = {"session_id": "somebody"}
+        state.metrics.pressed = True
+        reply = post(client, "/autosuggest", {"query_prefix": "red", **session})
+        assert reply.status_code == 200
+        assert reply.json()["suggestions"]
+        assert (state.sessions.late, state.shoppers.late) == (1, 1)
+        assert len(shop.gather_calls) == 1
