@@ -10,9 +10,15 @@ never are. Two things are looked at, both without waiting:
   worker is full, raises it a little, and where less than half of it is used it is back at `MAX_KEYSTROKES_IN_FLIGHT`
   within a second. Others are let in as far as keystrokes are well: `MAX_OTHERS_IN_FLIGHT` times the square of what is
   left of the keystrokes' number, at least one;
-- how far the event loop is behind. A ticker is due every 5 ms; where it has been late by more than `SHED_OTHERS_LAG_MS`
-  or `SHED_KEYSTROKES_LAG_MS` for a tenth of a second on end, requests of that class are refused. A single stop (a large
-  body, a busy neighbour) is no load that refusing would help against.
+- how far the event loop is behind. A ticker is due every 5 ms. Where it has been late by more than `FULL_LAG_MS` for a
+  tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
+  turn of the loop is late by more than `FULL_TURN_MS`: so a turn is never much longer, however much came in with it,
+  and nobody waits for more than two of them. A single stop (a large body, a busy neighbour) is no load that refusing
+  would help against.
+
+By either sign the worker is pressed (`Metrics.pressed`), until a second after the last one: keystrokes are then
+answered from what is at hand, without the models' process and without reading (counted in `degraded`), which takes a
+third of the time and never lets go of the event loop.
 
 A request counts from when its body is there: who sends slowly takes nobody's place, nor makes keystrokes look slow.
 
@@ -36,6 +42,7 @@ TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
 LEAST_KEYSTROKES = 6  # in flight, however slow they are: a machine that cannot do this can do nothing
 _FULL_AGAIN_SECONDS = 1.0
+_PRESSED_SECONDS = 1.0  # after the last sign of it: or the worker would fall back into it at once
 _SLOWER, _FASTER = 0.9, 0.1  # times the number in flight; in flight, for as many as are in flight
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _DETAIL = "Too much is asked for right now; come back a little later."
@@ -61,6 +68,11 @@ class LoopLag:
     def standing(self) -> float:
         """The least of the last `STANDING_SECONDS` and more, in seconds: what was late once has caught up by now."""
         return min(self._before, self._now)
+
+    @property
+    def overdue(self) -> float:
+        """Seconds by which the next tick is late already: how long this turn of the loop has been going on."""
+        return max(0.0, self._clock() - self._due)
 
     def start(self) -> None:
         """Ticks in the running loop until it is stopped."""
@@ -133,8 +145,8 @@ class Admission:
         self._app, self._metrics, self._clock = app, metrics, clock
         self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
         self.lag = LoopLag(metrics.loop_lag, self._ticked, clock)
-        self._keystrokes_lag = settings.shed_keystrokes_lag_ms / 1_000
-        self._others_lag = settings.shed_others_lag_ms / 1_000
+        self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
+        self._pressed_until = float("-inf")
         # Not all at the same moment: seconds after which to come back, in turn.
         self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _OTHERS: itertools.cycle((b"1", b"2", b"3", b"4"))}
 
@@ -146,18 +158,18 @@ class Admission:
         if kind is Kind.PROBES:
             await self._app(scope, receive, send)
         elif kind is Kind.KEYSTROKES:
-            await self._admit(kind, _KEYSTROKES, self._room.keystrokes, self._keystrokes_lag, scope, receive, send)
+            await self._admit(kind, _KEYSTROKES, self._room.keystrokes, scope, receive, send)
         else:
-            await self._admit(kind, _OTHERS, self._room.others, self._others_lag, scope, receive, send)
+            await self._admit(kind, _OTHERS, self._room.others, scope, receive, send)
 
-    async def _admit(
-        self, kind: Kind, which: str, most: float, lag: float, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _admit(self, kind: Kind, which: str, most: float, scope: Scope, receive: Receive, send: Send) -> None:
         in_flight = self._metrics.in_flight
         if in_flight[which] + 1 > most:
             await self._refuse(kind, which, "in_flight", scope, send)
             return
-        if self.lag.standing > lag:
+        if self.lag.standing > self._full_lag and (
+            in_flight[_OTHERS] > 0 if which is _OTHERS else self.lag.overdue > self._turn
+        ):
             await self._refuse(kind, which, "lag", scope, send)
             return
         begun: float | None = None
@@ -187,7 +199,10 @@ class Admission:
 
     def _ticked(self) -> None:
         self._room.ticked(self._metrics.in_flight[_KEYSTROKES])
-        self._metrics.pressed = self._room.pressed
+        now = self._clock()
+        if self._room.pressed or self.lag.standing > self._full_lag:
+            self._pressed_until = now + _PRESSED_SECONDS
+        self._metrics.pressed = now < self._pressed_until
         self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _OTHERS: float(self._room.others)}
 
     async def _living(self, scope: Scope, receive: Receive, send: Send) -> None:

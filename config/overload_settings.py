@@ -19,16 +19,17 @@ class OverloadSettings(Group):
         ge=1,
         description="other requests that may be in flight at most, and one where keystrokes are slow",
     )
-    shed_keystrokes_lag_ms: float = Field(
-        default=10.0,
-        gt=0,
-        description="milliseconds that the event loop may be behind all the time until keystrokes are refused: each "
-        "comes back to the loop several times within its deadline",
-    )
-    shed_others_lag_ms: float = Field(
+    full_lag_ms: float = Field(
         default=3.0,
         gt=0,
-        description="milliseconds that the event loop may be behind all the time until others are refused",
+        description="milliseconds that the event loop is late all the time where a worker counts as full: then others "
+        "than keystrokes are let in one at a time",
+    )
+    full_turn_ms: float = Field(
+        default=10.0,
+        gt=0,
+        description="milliseconds that one turn of a full worker's event loop may take until further keystrokes are "
+        "refused: a quarter of their deadline",
     )
     body_timeout_seconds: float = Field(
         default=10.0,

@@ -1,6 +1,7 @@
 """Under load: what is refused, in which order, at what price, and that the room comes back."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,11 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from api.admission import LEAST_KEYSTROKES, STANDING_SECONDS, TICK_SECONDS, Admission, LoopLag, Room
+from api.completion import complete
 from api.main import create_app
 from api.metrics import Latencies, Metrics
+from api.security import Caller
 from config.overload_settings import OverloadSettings
 from config.settings import ServingSettings, Settings
-from tests.api.calls import post, state_of
+from core.domain import SuggestQuery
+from core.experiments.definition import Changes
+from tests.api.calls import in_service, post, state_of
 from tests.api.small_shop import SmallShop
 
 pytestmark = pytest.mark.anyio
@@ -131,19 +136,23 @@ async def test_who_sends_slowly_takes_no_place_and_is_looked_at_again_at_the_end
 async def test_a_loop_that_is_behind_refuses_others_before_keystrokes() -> None:
     clock, held, metrics = Clock(), Held(), Metrics()
     held.go_on.set()
-    under_test = admission(held, metrics, clock, shed_keystrokes_lag_ms=20, shed_others_lag_ms=5)
+    under_test = admission(held, metrics, clock, full_lag_ms=5, full_turn_ms=10)
     asked = Asked(under_test)
     lag = under_test.lag
     lag.start()
-    for behind_ms, expected in ((4, [200, 200]), (6, [200, 503]), (19, [200, 503]), (21, [503, 503])):
+    turns = ((4, 90, [200, 200]), (6, 0, [200, 503]), (6, 9, [200, 503]), (6, 11, [503, 503]), (90, 9, [200, 503]))
+    for behind_ms, turn_ms, expected in turns:
         for _ in range(round(2 * STANDING_SECONDS / TICK_SECONDS)):
             clock.now += TICK_SECONDS + behind_ms / 1_000
             lag.tick()
+        assert metrics.pressed is (behind_ms > 5)
+        metrics.in_flight["others"] = 1  # a second one is refused where the loop is behind
+        clock.now += TICK_SECONDS + turn_ms / 1_000  # of a turn in which the tick has not come up yet
         asked.messages.clear()
         await asked.ask("POST", "/autosuggest")
         await asked.ask("POST", "/search")
         await asyncio.gather(*asked.tasks)
-        assert sorted(asked.statuses) == sorted(expected), behind_ms
+        assert sorted(asked.statuses) == sorted(expected), (behind_ms, turn_ms)
     lag.stop()
     assert metrics.shed["keystrokes", "lag"] == 1
     await asked.ask("GET", "/health")
@@ -247,14 +256,23 @@ def test_a_refusal_is_a_problem_document_that_says_when_to_come_back(full: TestC
     assert post(full, "/search", {"query": "red"}).status_code == 200
 
 
-def test_a_pressed_worker_answers_from_what_is_at_hand(settings: Settings, stocked: object) -> None:
+def test_a_pressed_worker_answers_from_what_is_at_hand(settings: Settings) -> None:
     shop = SmallShop()
     with TestClient(create_app(settings, load=lambda *_: shop.models())) as client:
         state = state_of(client)
-        session = {"session_id": "somebody"}
-        state.metrics.pressed = True
-        reply = post(client, "/autosuggest", {"query_prefix": "red", **session})
-        assert reply.status_code == 200
-        assert reply.json()["suggestions"]
+        turns = list[None]()
+
+        async def in_one_turn() -> list[str]:
+            asyncio.get_running_loop().call_soon(turns.append, None)
+            state.metrics.pressed = True
+            assert await state.sessions.previous("somebody", None, at_hand=True) == ()
+            shopper = await state.shoppers.find(Caller("somebody"), 0)
+            finished = await complete(
+                state, state.serving(Changes()), SuggestQuery("red"), time.perf_counter(), shopper
+            )
+            assert turns == []  # nobody else came first
+            return finished.texts
+
+        assert in_service(client, in_one_turn) == ["red running shoes", "red rain jacket"]
         assert (state.sessions.late, state.shoppers.late) == (1, 1)
         assert len(shop.gather_calls) == 1
