@@ -9,7 +9,7 @@ never are. Two things are looked at, both without waiting:
   out: a keystroke that took longer than its deadline allows lowers the number by a tenth, one that did not, while the
   worker is full, raises it a little, and where less than half of it is used it is back at `MAX_KEYSTROKES_IN_FLIGHT`
   within a second. Others are let in as far as keystrokes are well: `MAX_OTHERS_IN_FLIGHT` times the square of what is
-  left of the keystrokes' number, at least one;
+  left of the keystrokes' number, at least one; events apart from the rest, since they may wait for a locked database;
 - how far the event loop is behind. A ticker is due every 5 ms. Where it has been late by more than `FULL_LAG_MS` for a
   tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
   turn of the loop is late by more than `FULL_TURN_MS`: so a turn is never much longer, however much came in with it,
@@ -40,7 +40,7 @@ from config.overload_settings import OverloadSettings
 
 TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
-LEAST_KEYSTROKES = 6  # in flight, however slow they are: a machine that cannot do this can do nothing
+LEAST_KEYSTROKES = 6  # in flight or in a turn, however slow: with fewer, they are not what makes the worker slow
 _FULL_AGAIN_SECONDS = 1.0
 _PRESSED_SECONDS = 1.0  # after the last sign of it: or the worker would fall back into it at once
 _SLOWER, _FASTER = 0.9, 0.1  # times the number in flight; in flight, for as many as are in flight
@@ -50,7 +50,7 @@ _BODY = (
     '{"type":"urn:problem:cadence:overloaded","title":"Service Unavailable","status":503,"code":"overloaded",'
     f'"detail":"{_DETAIL}","request_id":"%s"}}'
 )
-_KEYSTROKES, _OTHERS = "keystrokes", "others"
+_KEYSTROKES, _EVENTS, _OTHERS = "keystrokes", "events", "others"
 
 
 class LoopLag:
@@ -146,9 +146,10 @@ class Admission:
         self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
         self.lag = LoopLag(metrics.loop_lag, self._ticked, clock)
         self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
-        self._pressed_until = float("-inf")
+        self._pressed_until, self._this_turn = float("-inf"), 0
         # Not all at the same moment: seconds after which to come back, in turn.
-        self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _OTHERS: itertools.cycle((b"1", b"2", b"3", b"4"))}
+        later = itertools.cycle((b"1", b"2", b"3", b"4"))
+        self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _EVENTS: later, _OTHERS: later}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -160,16 +161,15 @@ class Admission:
         elif kind is Kind.KEYSTROKES:
             await self._admit(kind, _KEYSTROKES, self._room.keystrokes, scope, receive, send)
         else:
-            await self._admit(kind, _OTHERS, self._room.others, scope, receive, send)
+            which = _EVENTS if kind is Kind.EVENTS else _OTHERS
+            await self._admit(kind, which, self._room.others, scope, receive, send)
 
     async def _admit(self, kind: Kind, which: str, most: float, scope: Scope, receive: Receive, send: Send) -> None:
         in_flight = self._metrics.in_flight
         if in_flight[which] + 1 > most:
             await self._refuse(kind, which, "in_flight", scope, send)
             return
-        if self.lag.standing > self._full_lag and (
-            in_flight[_OTHERS] > 0 if which is _OTHERS else self.lag.overdue > self._turn
-        ):
+        if self.lag.standing > self._full_lag and self._is_enough(which):
             await self._refuse(kind, which, "lag", scope, send)
             return
         begun: float | None = None
@@ -197,13 +197,22 @@ class Admission:
                     self._room.answered(self._clock() - begun, in_flight[which])
                 in_flight[which] -= 1
 
+    def _is_enough(self, which: str) -> bool:
+        """Of this class, for this turn of a full worker's event loop."""
+        if which is not _KEYSTROKES:
+            return self._metrics.in_flight[which] > 0
+        self._this_turn += 1
+        return self._this_turn > LEAST_KEYSTROKES and self.lag.overdue > self._turn
+
     def _ticked(self) -> None:
+        self._this_turn = 0
         self._room.ticked(self._metrics.in_flight[_KEYSTROKES])
         now = self._clock()
         if self._room.pressed or self.lag.standing > self._full_lag:
             self._pressed_until = now + _PRESSED_SECONDS
         self._metrics.pressed = now < self._pressed_until
-        self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _OTHERS: float(self._room.others)}
+        others = float(self._room.others)
+        self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _EVENTS: others, _OTHERS: others}
 
     async def _living(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ticker lives as long as the service."""

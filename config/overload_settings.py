@@ -17,7 +17,7 @@ class OverloadSettings(Group):
     max_others_in_flight: int = Field(
         default=32,
         ge=1,
-        description="other requests that may be in flight at most, and one where keystrokes are slow",
+        description="events, and as many other requests, that may be in flight at most; one where keystrokes are slow",
     )
     full_lag_ms: float = Field(
         default=3.0,

@@ -17,7 +17,8 @@ from functools import partial
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as WriterBusyError
 
 from core.domain import Engagement
 from core.errors import ConflictError, OverloadedError
@@ -163,9 +164,23 @@ class EventWriter:
         self._events_waiting -= size
         return group
 
+    def _all_waiting(self) -> list[_Waiting]:
+        waiting, self._events_waiting = list(self._waiting), 0
+        self._waiting.clear()
+        return waiting
+
     async def _settle(self, group: list[_Waiting]) -> None:
-        """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other."""
+        """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other.
+
+        Unless it is the database that fails: then the group and all that wait learn of it now, instead of each after as
+        long again.
+        """
         [result] = await asyncio.gather(self._commit(group), return_exceptions=True)
+        if isinstance(result, (OperationalError, WriterBusyError)):
+            for waiting in (*group, *self._all_waiting()):
+                if not waiting.outcome.done():
+                    waiting.outcome.set_exception(result)
+            return
         if isinstance(result, BaseException):
             if len(group) > 1:
                 for one in group:
@@ -211,8 +226,11 @@ class EventWriter:
                 await self._database.commit(partial(insert_lists, batch=some))
                 self.lists_written += len(some)
             except SQLAlchemyError as error:
-                self.lists_dropped += len(some)
-                _log.warning("shown lists not written", lists=len(some), error=type(error).__name__)
+                lost = batch[at:] if isinstance(error, (OperationalError, WriterBusyError)) else some
+                self.lists_dropped += len(lost)
+                _log.warning("shown lists not written", lists=len(lost), error=type(error).__name__)
+                if lost is not some:
+                    return  # it would not take the next ones either, and keep events waiting meanwhile
             self._commits += 1
 
     async def _checkpoint(self) -> None:

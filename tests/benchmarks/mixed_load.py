@@ -109,6 +109,7 @@ class Period:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in SHARES})  # of 200s
     server_ms: list[float] = field(default_factory=list)  # of keystrokes
     lag: list[float] = field(default_factory=list)  # from when a request was due to when it was sent
+    slowest_refusal: float = 0.0  # seconds
     silent: int = 0  # refusals that did not say when to come back
     unsent: int = 0  # no connection was free
 
@@ -118,8 +119,9 @@ class Period:
             self.seconds[kind].append(answer.seconds)
             if kind == "keystrokes" and answer.server_ms is not None:
                 self.server_ms.append(answer.server_ms)
-        elif not answer.again:
-            self.silent += 1
+        else:
+            self.slowest_refusal = max(self.slowest_refusal, answer.seconds)
+            self.silent += not answer.again
 
     def figures(self, length: float) -> dict[str, object]:
         return {
@@ -128,6 +130,7 @@ class Period:
             "client_ms": {kind: _quantiles([1e3 * one for one in seen]) for kind, seen in self.seconds.items()},
             "server_ms": _quantiles(self.server_ms),
             "lag_ms": _quantiles([1e3 * one for one in self.lag]),
+            "slowest_refusal": round(self.slowest_refusal, 2),
             "silent": self.silent,
             "unsent": self.unsent,
         }
