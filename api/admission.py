@@ -12,9 +12,9 @@ never are. Two things are looked at, both without waiting:
   left of the keystrokes' number, at least one; events apart from the rest, since they may wait for a locked database;
 - how far the event loop is behind. A ticker is due every 5 ms. Where it has been late by more than `FULL_LAG_MS` for a
   tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
-  turn of the loop is late by more than `FULL_TURN_MS`: so a turn is never much longer, however much came in with it,
-  and nobody waits for more than two of them. A single stop (a large body, a busy neighbour) is no load that refusing
-  would help against.
+  turn of the loop has been answering keystrokes for `FULL_TURN_MS`: so a turn is never much longer, however much came
+  in with it, and nobody waits for more than two of them. A single stop (a large body, a busy neighbour) is no load that
+  refusing would help against.
 
 By either sign the worker is pressed (`Metrics.pressed`), until a second after the last one: keystrokes are then
 answered from what is at hand, without the models' process and without reading (counted in `degraded`), which takes a
@@ -40,7 +40,8 @@ from config.overload_settings import OverloadSettings
 
 TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
-LEAST_KEYSTROKES = 6  # in flight or in a turn, however slow: with fewer, they are not what makes the worker slow
+LEAST_KEYSTROKES = 6  # in flight, however slow they are: with fewer, they are not what makes the worker slow
+LEAST_OF_A_TURN = 16  # keystrokes, some ten milliseconds of work: the same
 _FULL_AGAIN_SECONDS = 1.0
 _PRESSED_SECONDS = 1.0  # after the last sign of it: or the worker would fall back into it at once
 _SLOWER, _FASTER = 0.9, 0.1  # times the number in flight; in flight, for as many as are in flight
@@ -68,11 +69,6 @@ class LoopLag:
     def standing(self) -> float:
         """The least of the last `STANDING_SECONDS` and more, in seconds: what was late once has caught up by now."""
         return min(self._before, self._now)
-
-    @property
-    def overdue(self) -> float:
-        """Seconds by which the next tick is late already: how long this turn of the loop has been going on."""
-        return max(0.0, self._clock() - self._due)
 
     def start(self) -> None:
         """Ticks in the running loop until it is stopped."""
@@ -146,7 +142,7 @@ class Admission:
         self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
         self.lag = LoopLag(metrics.loop_lag, self._ticked, clock)
         self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
-        self._pressed_until, self._this_turn = float("-inf"), 0
+        self._pressed_until, self._this_turn, self._turn_begun = float("-inf"), 0, 0.0
         # Not all at the same moment: seconds after which to come back, in turn.
         later = itertools.cycle((b"1", b"2", b"3", b"4"))
         self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _EVENTS: later, _OTHERS: later}
@@ -202,7 +198,9 @@ class Admission:
         if which is not _KEYSTROKES:
             return self._metrics.in_flight[which] > 0
         self._this_turn += 1
-        return self._this_turn > LEAST_KEYSTROKES and self.lag.overdue > self._turn
+        if self._this_turn == 1:  # what the loop lost before, to others on the machine, is not made by keystrokes
+            self._turn_begun = self._clock()
+        return self._this_turn > LEAST_OF_A_TURN and self._clock() - self._turn_begun > self._turn
 
     def _ticked(self) -> None:
         self._this_turn = 0

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from api.admission import LEAST_KEYSTROKES, STANDING_SECONDS, TICK_SECONDS, Admission, LoopLag, Room
+from api.admission import LEAST_KEYSTROKES, LEAST_OF_A_TURN, STANDING_SECONDS, TICK_SECONDS, Admission, LoopLag, Room
 from api.completion import complete
 from api.main import create_app
 from api.metrics import Latencies, Metrics
@@ -148,12 +148,12 @@ async def test_a_loop_that_is_behind_refuses_others_before_keystrokes() -> None:
             lag.tick()
             lag.stop()  # the test's clock ticks, and nothing else
         assert metrics.pressed is (behind_ms > 5)
-        for _ in range(LEAST_KEYSTROKES):  # few are always answered: they are not what makes it slow
+        for _ in range(LEAST_OF_A_TURN):  # few are always answered: they are not what makes it slow
             await asked.ask("POST", "/autosuggest")
             await asyncio.gather(*asked.tasks)
         assert 503 not in asked.statuses
         metrics.in_flight["others"] = 1  # a second one is refused where the loop is behind
-        clock.now += TICK_SECONDS + turn_ms / 1_000  # of a turn in which the tick has not come up yet
+        clock.now += turn_ms / 1_000  # of a turn in which the tick has not come up yet
         asked.messages.clear()
         await asked.ask("POST", "/autosuggest")
         await asked.ask("POST", "/search")

@@ -231,7 +231,8 @@ class Load:
         """The connection, if it goes on."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                self._period.add(kind, await connection.ask(sent))
+                answer = await connection.ask(sent)
+            self._period.add(kind, answer)  # the one of now, not of when it was asked
             return connection
         except (TimeoutError, OSError) as error:
             self._period.statuses[kind][type(error).__name__] += 1
