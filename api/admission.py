@@ -1,19 +1,24 @@
 """Under more load than one worker can carry, some requests are refused at once so that the rest is answered in time.
 
 Keystrokes come first: they are what a shopper waits for with a finger in the air, and each is worth nothing after a
-fraction of a second. Searches, events and administration are refused earlier. Pages and their files are only where
-`MAX_OTHERS_IN_FLIGHT` is reached: a shop without its script is no shop. Health, readiness and metrics never are.
-Two things are looked at, both without waiting:
+fraction of a second. Searches, events, administration and pages are refused earlier. Health, readiness and metrics
+never are. Two things are looked at, both without waiting:
 
 - how many are in flight. In a worker that is full a request takes about as long as all in flight need together, so
   their number is what decides; how many are too many depends on the machine and on what else runs there. So it is found
   out: a keystroke that took longer than its deadline allows lowers the number by a tenth, one that did not, while the
   worker is full, raises it a little, and where less than half of it is used it is back at `MAX_KEYSTROKES_IN_FLIGHT`
   within a second. Others are let in as far as keystrokes are well: `MAX_OTHERS_IN_FLIGHT` times the square of what is
-  left of the keystrokes' number, at least eight;
-- how far the event loop is behind. A ticker is due every 5 ms; where it has been late by more than `SHED_OTHERS_LAG_MS`
-  or `SHED_KEYSTROKES_LAG_MS` for a tenth of a second on end, requests of that class are refused. A single stop (a large
-  body, a busy neighbour) is no load that refusing would help against.
+  left of the keystrokes' number, at least one; events apart from the rest, since they may wait for a locked database;
+- how far the event loop is behind. A ticker is due every 5 ms. Where it has been late by more than `FULL_LAG_MS` for a
+  tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
+  turn of the loop has been answering keystrokes for `FULL_TURN_MS`: so a turn is never much longer, however much came
+  in with it, and nobody waits for more than two of them. A single stop (a large body, a busy neighbour) is no load that
+  refusing would help against.
+
+By either sign the worker is pressed (`Metrics.pressed`), until a second after the last one: keystrokes are then
+answered from what is at hand, without the models' process and without reading (counted in `degraded`), which takes a
+third of the time and never lets go of the event loop.
 
 A request counts from when its body is there: who sends slowly takes nobody's place, nor makes keystrokes look slow.
 
@@ -35,9 +40,10 @@ from config.overload_settings import OverloadSettings
 
 TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
-LEAST_OTHERS = 8  # in flight: a page asks for some things at once
-LEAST_KEYSTROKES = 6  # in flight, however slow they are: a machine that cannot do this can do nothing
+LEAST_KEYSTROKES = 6  # in flight, however slow they are: with fewer, they are not what makes the worker slow
+LEAST_OF_A_TURN = 16  # keystrokes, some ten milliseconds of work: the same
 _FULL_AGAIN_SECONDS = 1.0
+_PRESSED_SECONDS = 1.0  # after the last sign of it: or the worker would fall back into it at once
 _SLOWER, _FASTER = 0.9, 0.1  # times the number in flight; in flight, for as many as are in flight
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _DETAIL = "Too much is asked for right now; come back a little later."
@@ -45,7 +51,7 @@ _BODY = (
     '{"type":"urn:problem:cadence:overloaded","title":"Service Unavailable","status":503,"code":"overloaded",'
     f'"detail":"{_DETAIL}","request_id":"%s"}}'
 )
-_KEYSTROKES, _OTHERS = "keystrokes", "others"
+_KEYSTROKES, _EVENTS, _OTHERS = "keystrokes", "events", "others"
 
 
 class LoopLag:
@@ -95,14 +101,13 @@ class Room:
 
     def __init__(self, most_keystrokes: int, most_others: int, deadline_seconds: float) -> None:
         self.keystrokes = float(most_keystrokes)
-        self._most, self.most_others = most_keystrokes, most_others
+        self._most, self._most_others = most_keystrokes, most_others
         self._least = min(LEAST_KEYSTROKES, most_keystrokes)
         self._deadline_seconds = deadline_seconds
 
     @property
     def others(self) -> int:
-        left = int(self.most_others * (self.keystrokes / self._most) ** 2)
-        return max(min(LEAST_OTHERS, self.most_others), left)
+        return max(1, int(self._most_others * (self.keystrokes / self._most) ** 2))
 
     @property
     def pressed(self) -> bool:
@@ -136,10 +141,11 @@ class Admission:
         self._app, self._metrics, self._clock = app, metrics, clock
         self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
         self.lag = LoopLag(metrics.loop_lag, self._ticked, clock)
-        self._keystrokes_lag = settings.shed_keystrokes_lag_ms / 1_000
-        self._others_lag = settings.shed_others_lag_ms / 1_000
+        self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
+        self._pressed_until, self._this_turn, self._turn_begun = float("-inf"), 0, 0.0
         # Not all at the same moment: seconds after which to come back, in turn.
-        self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _OTHERS: itertools.cycle((b"1", b"2", b"3", b"4"))}
+        later = itertools.cycle((b"1", b"2", b"3", b"4"))
+        self._again = {_KEYSTROKES: itertools.cycle((b"1",)), _EVENTS: later, _OTHERS: later}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -149,20 +155,17 @@ class Admission:
         if kind is Kind.PROBES:
             await self._app(scope, receive, send)
         elif kind is Kind.KEYSTROKES:
-            await self._admit(kind, _KEYSTROKES, self._room.keystrokes, self._keystrokes_lag, scope, receive, send)
-        elif kind is Kind.REST:
-            await self._admit(kind, _OTHERS, self._room.most_others, float("inf"), scope, receive, send)
+            await self._admit(kind, _KEYSTROKES, self._room.keystrokes, scope, receive, send)
         else:
-            await self._admit(kind, _OTHERS, self._room.others, self._others_lag, scope, receive, send)
+            which = _EVENTS if kind is Kind.EVENTS else _OTHERS
+            await self._admit(kind, which, self._room.others, scope, receive, send)
 
-    async def _admit(
-        self, kind: Kind, which: str, most: float, lag: float, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _admit(self, kind: Kind, which: str, most: float, scope: Scope, receive: Receive, send: Send) -> None:
         in_flight = self._metrics.in_flight
         if in_flight[which] + 1 > most:
             await self._refuse(kind, which, "in_flight", scope, send)
             return
-        if self.lag.standing > lag:
+        if self.lag.standing > self._full_lag and self._is_enough(which):
             await self._refuse(kind, which, "lag", scope, send)
             return
         begun: float | None = None
@@ -190,10 +193,24 @@ class Admission:
                     self._room.answered(self._clock() - begun, in_flight[which])
                 in_flight[which] -= 1
 
+    def _is_enough(self, which: str) -> bool:
+        """Of this class, for this turn of a full worker's event loop."""
+        if which is not _KEYSTROKES:
+            return self._metrics.in_flight[which] > 0
+        self._this_turn += 1
+        if self._this_turn == 1:  # what the loop lost before, to others on the machine, is not made by keystrokes
+            self._turn_begun = self._clock()
+        return self._this_turn > LEAST_OF_A_TURN and self._clock() - self._turn_begun > self._turn
+
     def _ticked(self) -> None:
+        self._this_turn = 0
         self._room.ticked(self._metrics.in_flight[_KEYSTROKES])
-        self._metrics.pressed = self._room.pressed
-        self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _OTHERS: float(self._room.others)}
+        now = self._clock()
+        if self._room.pressed or self.lag.standing > self._full_lag:
+            self._pressed_until = now + _PRESSED_SECONDS
+        self._metrics.pressed = now < self._pressed_until
+        others = float(self._room.others)
+        self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _EVENTS: others, _OTHERS: others}
 
     async def _living(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ticker lives as long as the service."""

@@ -80,15 +80,15 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
     known = await state.candidates.known(key)
     if known is not None:
         return known
+    if state.metrics.pressed:
+        return _from_index(state, models, query, key)
     settings = state.settings.suggest
     deadline = begun + settings.max_latency_ms / 1_000 - _FINISHING_SECONDS
     # The models may take longer than this shopper waits: on a busy machine nothing would ever be kept otherwise.
     until, waited_until, flight = begun + _MODELS_SECONDS, deadline, None
     if models.process is not None:
         ahead = models.process.pending
-        if state.metrics.pressed:  # time is what is lacking: the index alone, and the next one has what they find
-            waited_until = begun
-        elif ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
+        if ahead:  # one is answered in about that time; behind more, this one would be late whatever it waits
             waited_until = min(deadline, begun + settings.model_wait_ms / 1_000) if ahead == 1 else begun
         flight = _asked(state, models, query, key, waited_until, until)
         await asyncio.sleep(0)  # the process begins with it
@@ -107,6 +107,24 @@ async def _gathered(state: AppState, models: Models, query: SuggestQuery, key: s
         except ModelsError as error:
             state.metrics.counts["models_failed"] += 1
             _log.error("the models failed", error=str(error))
+    return _without_models(indexed)
+
+
+def _from_index(state: AppState, models: Models, query: SuggestQuery, key: str) -> Gathered:
+    """In a worker that has more to do than it can, without letting go of the event loop: others would come first.
+
+    Where the model process has nothing to do, the next one who types this has what it finds.
+    """
+    indexed = models.gather(query, math.inf, False)
+    if indexed.complete:
+        return indexed
+    if models.process is not None and not models.process.pending:
+        now = time.perf_counter()
+        _asked(state, models, query, key, waited_until=now, until=now + _MODELS_SECONDS)
+    return _without_models(indexed)
+
+
+def _without_models(indexed: Gathered) -> Gathered:
     return replace(indexed, pool=replace(indexed.pool, late=[*indexed.pool.late, "models"]))
 
 

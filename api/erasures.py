@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -101,7 +102,8 @@ class Erasures:
             if not await state.profiles.merged(owner):
                 self._in_redis.add(owner)
         self._in_wal = True
-        return erased
+        archived = await asyncio.to_thread(_from_archive, state.settings.storage.cadence_home / "archive", person)
+        return Erased({**erased.rows, "archived": archived})
 
     async def _forget_what_was_learnt(self) -> None:
         state = self._state()
@@ -125,3 +127,11 @@ class Erasures:
             self._lists_in_redis = not await state.candidates.clear()
         if self._in_wal:
             self._in_wal = not await state.database.empty_log()
+
+
+def _from_archive(folder: Path, person: Person) -> int:
+    if not folder.is_dir():
+        return 0
+    from database.archive import erase_from_archive  # polars takes its time, and few services ever need it here
+
+    return erase_from_archive(folder, person.user_keys, person.session_keys)

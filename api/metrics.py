@@ -61,7 +61,7 @@ class Metrics:
         self.counts: Counter[str] = Counter()  # what was degraded or dropped, by name
         self.limited: Counter[tuple[str, str]] = Counter()  # refused: (kind of request, session, address or key)
         self.shed: Counter[tuple[str, str]] = Counter()  # refused: (kind of request, in_flight or lag)
-        self.in_flight: dict[str, int] = {"keystrokes": 0, "others": 0}
+        self.in_flight: dict[str, int] = {"keystrokes": 0, "events": 0, "others": 0}
         self.room = dict.fromkeys(self.in_flight, 0.0)  # how many of each may be in flight now
         self.pressed = False  # whether there is much less room for keystrokes than usual
         self.loop_lag = Latencies()  # of the ticker that admission goes by

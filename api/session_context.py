@@ -64,20 +64,26 @@ class SessionContext:
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def previous(self, session_id: str, user_key: str | None) -> tuple[PreviousQuery, ...]:
+    async def previous(
+        self, session_id: str, user_key: str | None, *, at_hand: bool = False
+    ) -> tuple[PreviousQuery, ...]:
         """The last distinct completed queries, newest first, ten at most; half-typed ones are left out.
 
         Without a user these are the session's own events alone: a session id does not open a known user's history.
-        When the database does not answer, or not in time, what is known already; both are counted.
+        When the database does not answer, or not in time, what is known already; both are counted. The same with
+        `at_hand`, which reads nothing.
         """
         key = (session_id, user_key)
         entry = self._entries.get(key)
         age = self._clock() - (_NEVER if entry is None else entry.read_at)
         if entry is not None and age < STALE_TTLS * self._ttl:
             self._entries.move_to_end(key)
-            if age >= self._ttl:
+            if age >= self._ttl and not at_hand:
                 self._reading(key)  # for the next keystroke
             return entry.queries
+        if at_hand:
+            self.late += 1
+            return entry.queries if entry else ()
         done, late = await asyncio.wait([self._reading(key)], timeout=self._patience_seconds)
         self.late += len(late)
         for reading in done:

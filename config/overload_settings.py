@@ -11,7 +11,7 @@ class OverloadSettings(Group):
     shed_load: bool = Field(
         default=False,
         description="refuse requests under overload, others before keystrokes, by the four settings below; off until "
-        "their marks are measured: a busy neighbour must not close the shop",
+        "it has proved itself beside busy neighbours, who must not close the shop",
     )
     max_keystrokes_in_flight: int = Field(
         default=64,
@@ -22,17 +22,19 @@ class OverloadSettings(Group):
     max_others_in_flight: int = Field(
         default=32,
         ge=1,
-        description="other requests that may be in flight at most, and eight of them where keystrokes are slow",
+        description="events, and as many other requests, that may be in flight at most; one where keystrokes are slow",
     )
-    shed_keystrokes_lag_ms: float = Field(
-        default=200.0,
+    full_lag_ms: float = Field(
+        default=3.0,
         gt=0,
-        description="milliseconds that the event loop may be late all the time until a keystroke is refused",
+        description="milliseconds that the event loop is late all the time where a worker counts as full: then others "
+        "than keystrokes are let in one at a time",
     )
-    shed_others_lag_ms: float = Field(
-        default=100.0,
+    full_turn_ms: float = Field(
+        default=10.0,
         gt=0,
-        description="the same until searches, events and administration are refused: before keystrokes",
+        description="milliseconds that one turn of a full worker's event loop may take until further keystrokes are "
+        "refused: a quarter of their deadline",
     )
     body_timeout_seconds: float = Field(
         default=10.0,

@@ -17,6 +17,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import TimeoutError as WriterBusyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_TIMEOUT_MS = 60_000  # all tables and indexes, on the slow disk of a busy machine
 BUSY_TIMEOUT_MS = 5_000  # how long a writer waits for another process: longer than any bulk batch
+WRITER_WAIT_SECONDS = 5.0  # how long one waits for its turn in this process, before it waits for others
 # Pages (of 4 KB) in the write-ahead log at which a commit must stop to copy them: far off, as `checkpoint` is called
 # in quiet moments; only a bulk import gets there.
 AUTOCHECKPOINT_PAGES = 10_000
@@ -128,7 +130,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that may write: committed (and on disk) when the block ends, rolled back when it raises."""
         async with (
-            self._one_writer,
+            self._turn_to_write(),
             AsyncSession(self._writing, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -136,11 +138,25 @@ class Database:
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its transaction is committed (and on disk). The short way, for hot paths."""
-        async with self._one_writer:
+        async with self._turn_to_write():
             if self._direct_writing is not None:
                 return await self._direct_writing.run(work)
             async with self._writing.begin() as connection:
                 return await connection.run_sync(work)
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        """Raises SQLAlchemy's TimeoutError where those before take too long: behind a locked database each would wait
+        for all of them, one busy timeout after the other."""
+        try:
+            async with asyncio.timeout(WRITER_WAIT_SECONDS):
+                await self._one_writer.acquire()
+        except TimeoutError:
+            raise WriterBusyError("the writers before take too long") from None
+        try:
+            yield
+        finally:
+            self._one_writer.release()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` reads from one consistent state. The short way, for hot paths."""

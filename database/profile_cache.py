@@ -8,6 +8,7 @@ asks it.
 """
 
 import mmap
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -44,11 +45,18 @@ class ChangeMarks:
     """A mark for each group of owners that is another one after a change, seen by all processes with this file."""
 
     def __init__(self, path: Path) -> None:
-        """Makes the file if there is none. Raises OSError where it cannot be."""
+        """Makes the file if there is none. Raises OSError where it cannot be.
+
+        All its bytes get their place on the disk now: a page of a mapped file that has none is given one when it is
+        first written to, and where the disk is full by then, that is a bus error, which ends the process.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b") as file:
-            if file.seek(0, 2) < _SLOTS * _SLOT_BYTES:
-                file.truncate(_SLOTS * _SLOT_BYTES)
+            if (size := file.seek(0, 2)) < _SLOTS * _SLOT_BYTES:
+                file.write(bytes(_SLOTS * _SLOT_BYTES - size))
+                file.flush()
+            if hasattr(os, "posix_fallocate"):  # a file that an earlier version has made has holes
+                os.posix_fallocate(file.fileno(), 0, _SLOTS * _SLOT_BYTES)
             self._marks = mmap.mmap(file.fileno(), _SLOTS * _SLOT_BYTES)
 
     def of(self, owner: str) -> bytes:

@@ -18,6 +18,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as WriterBusyError
 
 from core.domain import Engagement
 from core.errors import ConflictError, OverloadedError
@@ -165,6 +166,11 @@ class EventWriter:
         self._events_waiting -= size
         return group
 
+    def _all_waiting(self) -> list[_Waiting]:
+        waiting, self._events_waiting = list(self._waiting), 0
+        self._waiting.clear()
+        return waiting
+
     async def _settle(self, group: list[_Waiting]) -> None:
         """Commit the group and tell its callers. If that fails, each is tried alone: one bad event harms no other.
 
@@ -172,10 +178,8 @@ class EventWriter:
         long as the group did, and what waits behind it hears of it now.
         """
         [result] = await asyncio.gather(self._commit(group), return_exceptions=True)
-        if isinstance(result, OperationalError):
-            self._refuse([*group, *self._waiting], result)
-            self._waiting.clear()
-            self._events_waiting = 0
+        if isinstance(result, (OperationalError, WriterBusyError)):
+            self._refuse([*group, *self._all_waiting()], result)
             return
         if isinstance(result, BaseException):
             if len(group) > 1:
@@ -188,7 +192,7 @@ class EventWriter:
             if not waiting.outcome.done():  # its caller may have gone
                 waiting.outcome.set_result(outcomes)
 
-    def _refuse(self, some: Iterable[_Waiting], error: OperationalError) -> None:
+    def _refuse(self, some: Iterable[_Waiting], error: SQLAlchemyError) -> None:
         for waiting in some:
             if not waiting.outcome.done():
                 waiting.outcome.set_exception(error)
@@ -227,8 +231,11 @@ class EventWriter:
                 await self._database.commit(partial(insert_lists, batch=some))
                 self.lists_written += len(some)
             except SQLAlchemyError as error:
-                self.lists_dropped += len(some)
-                _log.warning("shown lists not written", lists=len(some), error=type(error).__name__)
+                lost = batch[at:] if isinstance(error, (OperationalError, WriterBusyError)) else some
+                self.lists_dropped += len(lost)
+                _log.warning("shown lists not written", lists=len(lost), error=type(error).__name__)
+                if lost is not some:
+                    return  # it would not take the next ones either, and keep events waiting meanwhile
             self._commits += 1
 
     async def _checkpoint(self) -> None:

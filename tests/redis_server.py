@@ -30,11 +30,16 @@ class RedisServer:
     def kill(self) -> None:
         """Ends it without a word, stopped or not."""
         self.process.kill()
-        self.process.communicate()
+        self._gone()
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.communicate()
+        self._gone()
+
+    def _gone(self) -> None:
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def start_redis(folder: Path) -> RedisServer:

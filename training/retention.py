@@ -8,8 +8,9 @@ RETENTION_EVENTS_DAYS and RETENTION_LISTS_DAYS say how old.
 A row is deleted after the file with it is on disk, so none is ever missing in both; interrupted, the next run goes on,
 and a second one finds nothing to do. Profiles are folds of the log: what is gone no longer counts in them. Counts by
 the hour and by the day stay as they are, and hours without a whole log are never counted again; so all hours must have
-been counted before (`--even-uncounted` goes on without). An archive holds what was stored: erasing a person must reach
-it, too (`database.archive.erase_from_archive`). The file of the database does not shrink; its room is used again.
+been counted before (`--even-uncounted` goes on without). An archive holds what was stored: erasing a person reaches
+the home's, and no other (`database.archive.erase_from_archive`). The file of the database does not shrink; its room is
+used again.
 """
 
 import argparse

@@ -38,8 +38,9 @@ async def autosuggest(
     caller = state.gate.caller(authorization, body.session_id, body.user_id)
     nothing_typed = not body.query_prefix.strip()
     may_know = body.include_personalization and caller.is_known and (body.session_id or caller.user_key)
-    previous = await state.sessions.previous(caller.session_key, caller.user_key) if may_know else ()
-    shopper = await state.shoppers.find(caller, PATIENCE_SECONDS) if may_know else None
+    pressed = state.metrics.pressed  # then what is not at hand is done without, and counted
+    previous = await state.sessions.previous(caller.session_key, caller.user_key, at_hand=pressed) if may_know else ()
+    shopper = await state.shoppers.find(caller, 0 if pressed else PATIENCE_SECONDS) if may_know else None
     assignment = assigned(state, caller, known=bool(body.session_id))
     asked = SuggestQuery(
         prefix=body.query_prefix,

@@ -109,7 +109,7 @@ class TrafficStats(ResponseBody):
     shed: Mapping[str, Mapping[str, int]] = Field(
         description="requests refused under load, by what they asked for and why: `in_flight` or `lag`"
     )
-    in_flight: Mapping[str, int] = Field(description="requests being answered now: keystrokes and others")
+    in_flight: Mapping[str, int] = Field(description="requests being answered now: keystrokes, events and others")
     in_flight_limit: Mapping[str, float] = Field(description="how many of each may be; falls under load")
     loop_lag: Mapping[str, float] = Field(description="milliseconds that the event loop was behind, latest ticks")
     limits_counted_in: Literal["redis", "memory"] = Field(

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -153,6 +154,17 @@ def test_what_comes_late_is_erased_as_well(client: TestClient) -> None:
     in_service(client, erasures.refresh)
     assert rows(client, "SELECT * FROM events") == []
     assert erasures.pending == 0
+
+
+def test_erasure_reaches_the_archive(client: TestClient, settings: Settings) -> None:
+    session, users = start_session(client, "mary"), state_of(client).gate.users
+    folder = settings.storage.cadence_home / "archive"
+    folder.mkdir()
+    rows_kept = {"user_key": [users.key("mary"), users.key("john")], "session_id": ["s1", "s2"]}
+    pl.DataFrame(rows_kept, schema_overrides={}).write_parquet(folder / "events-2024-01.parquet")
+    assert client.delete("/users/mary", headers=session).json()["rows"]["archived"] == 1
+    assert pl.read_parquet(folder / "events-2024-01.parquet")["user_key"].to_list() == [users.key("john")]
+    assert traces(folder, users.key("mary")) == []
 
 
 def test_an_export_holds_everything_and_nothing_of_others(client: TestClient, admin: dict[str, str]) -> None:

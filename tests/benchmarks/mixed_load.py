@@ -30,6 +30,7 @@ CLOSED, OPEN_AT_MOST = 16, 600  # connections
 SHARES = {"keystrokes": 80, "searches": 10, "events": 10}
 UNSEEN_SHARE = 0.1  # of keystrokes: prefixes that nobody typed before, which the models are asked for
 SESSIONS = 100  # whose prefixes, some 1,500, are typed again and again: a shop's shoppers type alike
+IDLE_SECONDS = 3.0  # after five, uvicorn closes a connection, perhaps while a request is on its way
 ANSWER_SECONDS = 20.0  # later than that there was none
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -48,7 +49,7 @@ class Connection(asyncio.Protocol):
     """One kept-alive connection of HTTP/1.1 with one request at a time."""
 
     def __init__(self) -> None:
-        self.lost = False
+        self.lost, self.used_at = False, 0.0
         self._received, self._sent_at = bytearray(), 0.0
         self._answer: asyncio.Future[Answer] | None = None
         self._transport: asyncio.Transport | None = None
@@ -82,8 +83,13 @@ class Connection(asyncio.Protocol):
         server_ms = float(received[named + 19 : received.index(b",", named)]) if named >= 0 else None
         answer = Answer(int(head[9:12]), seconds, server_ms, b"\r\nretry-after:" in head)
         received.clear()
+        self.used_at = time.perf_counter()
         if not self._answer.done():
             self._answer.set_result(answer)
+
+    @property
+    def closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
         if self._transport:
@@ -103,6 +109,7 @@ class Period:
     seconds: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in SHARES})  # of 200s
     server_ms: list[float] = field(default_factory=list)  # of keystrokes
     lag: list[float] = field(default_factory=list)  # from when a request was due to when it was sent
+    slowest_refusal: float = 0.0  # seconds
     silent: int = 0  # refusals that did not say when to come back
     unsent: int = 0  # no connection was free
 
@@ -112,8 +119,9 @@ class Period:
             self.seconds[kind].append(answer.seconds)
             if kind == "keystrokes" and answer.server_ms is not None:
                 self.server_ms.append(answer.server_ms)
-        elif not answer.again:
-            self.silent += 1
+        else:
+            self.slowest_refusal = max(self.slowest_refusal, answer.seconds)
+            self.silent += not answer.again
 
     def figures(self, length: float) -> dict[str, object]:
         return {
@@ -122,6 +130,7 @@ class Period:
             "client_ms": {kind: _quantiles([1e3 * one for one in seen]) for kind, seen in self.seconds.items()},
             "server_ms": _quantiles(self.server_ms),
             "lag_ms": _quantiles([1e3 * one for one in self.lag]),
+            "slowest_refusal": round(self.slowest_refusal, 2),
             "silent": self.silent,
             "unsent": self.unsent,
         }
@@ -185,7 +194,9 @@ class Load:
         async def ask(kind: str, sent: bytes, due: float) -> None:
             nonlocal opened
             connection = free.pop() if free else None
-            if connection is not None and connection.lost:
+            if connection is not None and time.perf_counter() - connection.used_at > IDLE_SECONDS:
+                connection.close()
+            if connection is not None and (connection.lost or connection.closing):
                 opened, connection = opened - 1, None
             if connection is None:
                 if opened >= OPEN_AT_MOST:
@@ -220,7 +231,8 @@ class Load:
         """The connection, if it goes on."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                self._period.add(kind, await connection.ask(sent))
+                answer = await connection.ask(sent)
+            self._period.add(kind, answer)  # the one of now, not of when it was asked
             return connection
         except (TimeoutError, OSError) as error:
             self._period.statuses[kind][type(error).__name__] += 1

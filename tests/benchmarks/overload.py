@@ -108,6 +108,8 @@ def _said(figures: dict[str, Any]) -> str:
         for kind, counts in figures["statuses"].items()
     )
     statuses = ", ".join(f"{status}: {count:,}" for status, count in sorted(total.items()))
+    for kind, counts in figures["statuses"].items():
+        statuses += "".join(f", {count} {kind} {status}" for status, count in counts.items() if status not in _EXPECTED)
     client_ms, server_ms, lag = figures["client_ms"]["keystrokes"], figures["server_ms"], figures["lag_ms"]
     return (
         f"{figures['length']:.0f} s {statuses} (answered: {by_kind}); keystrokes p50/p99 server {server_ms[0]}/"

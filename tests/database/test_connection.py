@@ -10,8 +10,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
+import database.connection as connection_module
 from database.connection import Database
 from database.models import metadata
 from database.repositories.sessions import SessionRepository, ShopSession
@@ -145,3 +146,14 @@ async def test_naive_times_are_refused(database: Database) -> None:
     with pytest.raises(StatementError, match="naive time"):
         async with database.transaction() as session:
             await SessionRepository(session).add(ShopSession("s1", datetime(2025, 1, 1)))
+
+
+async def test_a_writer_waits_for_its_turn_only_so_long(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "WRITER_WAIT_SECONDS", 0.05)
+    async with database.transaction():
+        with pytest.raises(SQLAlchemyError, match="take too long"):
+            async with database.transaction():
+                pass
+        with pytest.raises(SQLAlchemyError, match="take too long"):
+            await database.commit(lambda _: None)
+    await database.commit(lambda _: None)
