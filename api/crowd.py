@@ -6,14 +6,12 @@ written: the log is the truth.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
+from api.intervals import at_intervals
 from config.settings import PersonalizationSettings
 from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.crowd import Crowd, cohort_key
@@ -22,7 +20,6 @@ from database.connection import Database
 from database.repositories.live_searches import OVERLAP
 from database.repositories.product_events import ProductEvent, latest_product_events, product_events_received
 
-_log = structlog.get_logger(__name__)
 COHORTS = ("device", "location", "referrer")
 
 
@@ -54,13 +51,7 @@ class CrowdFollower:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except SQLAlchemyError as error:
-                _log.warning("events of products not read", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._settings.crowd_refresh_seconds)
+        await at_intervals(self.refresh, self._settings.crowd_refresh_seconds, stop, "events of products not read")
 
     def _read(self, connection: Connection) -> None:
         now = self._clock()

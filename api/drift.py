@@ -7,16 +7,14 @@ remembered: the first look computes some thousand, the others what is new.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
+from api.intervals import at_intervals
 from core.drift.measures import PREFIX_LENGTH
 from core.text.half_typed import is_half_typed
 from database.connection import Database
@@ -31,7 +29,6 @@ if TYPE_CHECKING:  # these bring numerical libraries along, which creating the a
 
 NEWEST_SEARCHES, NEWEST_LISTS, NEWEST_CHOICES = 5_000, 1_000, 2_000
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +74,7 @@ class DriftFollower:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Compare at intervals until told to stop. A comparison that fails leaves the last one in place."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except SQLAlchemyError as error:
-                _log.warning("drift not measured", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every)
+        await at_intervals(self.refresh, self._every, stop, "drift not measured")
 
 
 def made_at(models: "Models") -> datetime:

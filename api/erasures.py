@@ -10,9 +10,9 @@ it does not answer, it is asked again until it does. SQLite's write-ahead log is
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.intervals import at_intervals
 from database.repositories.people import Erased, Person, erase, find_person, newest_erasure
 
 if TYPE_CHECKING:
@@ -47,12 +48,13 @@ class Erasures:
         self._seen: int | None = None
         self._again: dict[str, float] = {}  # user key → when to look again
         self._in_redis: set[str] = set()  # owners whose profiles Redis may still have
+        self._in_archive: list[Person] = []
         self._lists_in_redis = self._in_wal = False
 
     @property
     def pending(self) -> int:
         """How many of the places that an erasure must reach did not answer yet."""
-        return len(self._again) + len(self._in_redis) + self._lists_in_redis + self._in_wal
+        return len(self._again) + len(self._in_redis) + len(self._in_archive) + self._lists_in_redis + self._in_wal
 
     async def erase(self, user_key: str) -> Erased:
         """Returns when nothing of theirs is in the database; what is `pending` is done in the background.
@@ -82,13 +84,7 @@ class Erasures:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Look at intervals until told to stop. What failed is tried again."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except (SQLAlchemyError, OSError) as error:
-                _log.warning("erasure not complete", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._check_seconds)
+        await at_intervals(self.refresh, self._check_seconds, stop, "erasure not complete", (SQLAlchemyError, OSError))
 
     async def _rows(self, user_key: str) -> Erased:
         state = self._state()
@@ -102,8 +98,20 @@ class Erasures:
             if not await state.profiles.merged(owner):
                 self._in_redis.add(owner)
         self._in_wal = True
-        archived = await asyncio.to_thread(_from_archive, state.settings.storage.cadence_home / "archive", person)
-        return Erased({**erased.rows, "archived": archived})
+        self._in_archive.append(person)
+        return Erased({**erased.rows, "archived": await self._clear_archive()})
+
+    async def _clear_archive(self) -> int:
+        """How many rows went. A file that cannot be written now leaves the person to the next look."""
+        folder, gone = self._state().settings.storage.cadence_home / "archive", 0
+        while self._in_archive:
+            try:
+                gone += await asyncio.to_thread(_from_archive, folder, self._in_archive[0])
+            except (OSError, sqlite3.Error) as error:
+                _log.warning("archive not cleared", error=type(error).__name__)
+                break
+            self._in_archive.pop(0)
+        return gone
 
     async def _forget_what_was_learnt(self) -> None:
         state = self._state()
@@ -123,6 +131,7 @@ class Erasures:
         for owner in list(self._in_redis):
             if await state.profiles.merged(owner):
                 self._in_redis.discard(owner)
+        await self._clear_archive()
         if self._lists_in_redis:
             self._lists_in_redis = not await state.candidates.clear()
         if self._in_wal:

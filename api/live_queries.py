@@ -17,14 +17,12 @@ Half-typed searches do not count (`core.text.half_typed`): they do until the nex
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
-import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
+from api.intervals import at_intervals
 from api.rules import RulesFollower
 from config.settings import SuggestSettings
 from core.retrieval.live import LiveIndex
@@ -35,7 +33,6 @@ from database.repositories.live_searches import OVERLAP, searches_received, sear
 
 _SECONDS_PER_DAY = 86_400.0
 _ROUNDING = 1e-9
-_log = structlog.get_logger(__name__)
 
 
 class LearntModels(Protocol):
@@ -114,13 +111,7 @@ class LiveQueries:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Refresh at intervals until told to stop. A failed one leaves everything in place for the next."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except SQLAlchemyError as error:
-                _log.warning("live queries not learnt", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._settings.suggestion_refresh_seconds)
+        await at_intervals(self.refresh, self._settings.suggestion_refresh_seconds, stop, "live queries not learnt")
 
     def _begin_anew(self) -> None:
         self._follows, self._rules_version = self._models, self._rules.version

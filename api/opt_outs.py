@@ -6,17 +6,13 @@ take about 60 MB.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
+from api.intervals import at_intervals
 from database.connection import Database
 from database.repositories.opt_outs import OptOutRepository, choose
 
 _OVERLAP = timedelta(minutes=1)  # of clocks of other workers, and of transactions that were slow
-_log = structlog.get_logger(__name__)
 
 
 class OptOuts:
@@ -68,13 +64,7 @@ class OptOuts:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Look at intervals until told to stop. A failed look leaves everything in place."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except SQLAlchemyError as error:
-                _log.warning("opt-outs not read", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._check_seconds)
+        await at_intervals(self.refresh, self._check_seconds, stop, "opt-outs not read")
 
     def _take(self, user_key: str, *, opted_out: bool) -> None:
         (self._chosen.add if opted_out else self._chosen.discard)(_short(user_key))

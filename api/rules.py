@@ -3,14 +3,13 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.intervals import at_intervals
 from core.domain import Adjustment
 from core.errors import InputFileError
 from core.services.rules import Pin, SuggestionRules
@@ -20,7 +19,6 @@ from database.connection import Database
 from database.repositories.search_rules import SearchRuleKind, SearchRuleRepository, SearchRuleRow
 from database.repositories.suggestion_rules import Match, RuleKind, RuleRow, SuggestionRuleRepository
 
-_log = structlog.get_logger(__name__)
 Rules = TypeVar("Rules")
 
 
@@ -54,13 +52,9 @@ class Followed(ABC, Generic[Rules]):
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Look at intervals until told to stop. A failed look leaves the rules in place."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except (SQLAlchemyError, InputFileError) as error:
-                _log.warning(f"{self.name} not read", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._check_seconds)
+        await at_intervals(
+            self.refresh, self._check_seconds, stop, f"{self.name} not read", (SQLAlchemyError, InputFileError)
+        )
 
 
 class RulesFollower(Followed[SuggestionRules]):

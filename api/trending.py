@@ -14,12 +14,9 @@ Without any earlier searches everything is expected 0 times, and the order is th
 import asyncio
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
+from api.intervals import at_intervals
 from api.rules import RulesFollower
 from config.settings import SuggestSettings
 from core.text.personal import looks_personal
@@ -27,8 +24,6 @@ from database.connection import Database
 from database.repositories.trends import SearchTrend, TrendRepository
 
 _KEPT = 50  # more than the longest list, so that some may be filtered out
-
-_log = structlog.get_logger(__name__)
 
 
 def rise(now: float, expected: float) -> float:
@@ -74,10 +69,4 @@ class Trending:
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
         """Count at intervals until told to stop. A failed counting leaves the last result in place."""
-        while not stop.is_set():
-            try:
-                await self.refresh()
-            except SQLAlchemyError as error:
-                _log.warning("trending queries not counted", error=type(error).__name__)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._settings.trending_refresh_seconds)
+        await at_intervals(self.refresh, self._settings.trending_refresh_seconds, stop, "trending queries not counted")
