@@ -10,6 +10,7 @@ import { table } from "./tables.js";
 import { nothing } from "./traffic.js";
 
 const EVERY_MS = 60_000; // results are counted anew for each look
+const AFTER_FAILURE_MS = 5_000; // as the page promises, and as often as its live part asks
 const SHOWN = 6; // experiments: those that run, then the latest
 const AUDITED = 12;
 const WIDTH = 300; // of an interval's drawing
@@ -28,12 +29,13 @@ let run = 0;
 
 const at = (id) => document.getElementById(id);
 
-/** Asks now and every minute while the page is visible; tells how it went. */
+/** Asks now and every minute, sooner after a failure, while the page is visible; tells how it went. */
 export function followExperiments(found, failed) {
   stopExperiments();
   if (document.hidden) return;
   const mine = run;
   const again = async () => {
+    let wait = EVERY_MS;
     try {
       const [known, versions] = await Promise.all([experiments(), models()]);
       const shown = chosen(known.experiments);
@@ -45,9 +47,10 @@ export function followExperiments(found, failed) {
         at(ROWS.models).replaceChildren(versionPanel(versions), auditPanel(versions));
       }
     } catch (error) {
+      wait = AFTER_FAILURE_MS;
       if (mine === run) failed(error);
     }
-    if (mine === run) timer = setTimeout(again, EVERY_MS);
+    if (mine === run) timer = setTimeout(again, wait);
   };
   again();
 }

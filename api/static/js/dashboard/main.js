@@ -105,7 +105,7 @@ async function showLive(run) {
       at("service").replaceChildren(...servicePanels(answer));
       at("drift").replaceChildren(driftPanel(answer));
     }
-    if ((wasAway || figuresAreOld()) && asking === null) showFigures();
+    if ((wasAway || troubles.figures || figuresAreOld()) && asking === null) showFigures();
   } catch (error) {
     if (run === looking) failed("live", error);
   }
