@@ -58,12 +58,11 @@ class CrowdFollower:
         if self._looked_at is None:
             found = latest_product_events(connection, self._settings.crowd_events)
         else:
-            found = product_events_received(connection, self._looked_at - OVERLAP)
+            found = product_events_received(connection, self._looked_at - OVERLAP, self._seen)
         for event in found:
-            if event.event_id not in self._seen:
-                if event.received_at >= now - OVERLAP:
-                    self._seen[event.event_id] = event.received_at
-                self._add(event)
+            if event.received_at >= now - OVERLAP:
+                self._seen[event.event_id] = event.received_at
+            self._add(event)
         self._looked_at = now
         self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
 

@@ -133,9 +133,9 @@ class LiveQueries:
             self._shoppers, self._seen = LiveShoppers(), {}  # whatever a reading that failed left behind
             found = searches_since(connection, cut)
         else:
-            found = searches_received(connection, self._looked_at - OVERLAP)
+            found = searches_received(connection, self._looked_at - OVERLAP, self._seen)
         for search in found:
-            if search.event_id in self._seen or (cut is not None and search.at < cut):
+            if cut is not None and search.at < cut:
                 continue
             if search.received_at >= now - OVERLAP:
                 self._seen[search.event_id] = search.received_at

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from api.cards import card_facts, cards_below_suggestion
 from api.completion import complete
 from api.dependencies import STOREFRONT, Authorization, request_id_of, state_of
+from api.direct_route import DirectRoute
 from api.errors import problem_responses
 from api.experiments import SUGGESTIONS, assigned, logged, shopper_in, suggestion_changes
 from api.finished import Finished
@@ -20,7 +21,7 @@ from core.domain import SuggestQuery
 from core.experiments.definition import Changes
 from database.repositories.lists import ListLog
 
-router = APIRouter(tags=["storefront"])
+router = APIRouter(tags=["storefront"], route_class=DirectRoute)
 
 
 @router.post(

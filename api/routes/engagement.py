@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter
 
 from api.dependencies import STOREFRONT, Authorization, State
+from api.direct_route import DirectRoute
 from api.errors import ProblemError, problem_responses
 from api.event_facts import with_facts
 from api.schemas.engagement import (
@@ -24,7 +25,7 @@ from core.access import Scope
 from core.domain import Action, Engagement
 from database.writer import Appended
 
-router = APIRouter(prefix="/engagement", tags=["storefront"])
+router = APIRouter(prefix="/engagement", tags=["storefront"], route_class=DirectRoute)
 
 MAX_AGE = timedelta(days=1)  # replays and devices that were offline
 MAX_AHEAD = timedelta(minutes=5)  # clocks that run fast

@@ -24,11 +24,10 @@ FloatArray = npt.NDArray[np.float32]
 HALF_LIVES = (1_800.0, 7 * 86_400.0, 84 * 86_400.0)  # seconds: this visit, these days, this season
 VISIT, DAYS, SEASON = range(3)
 _SPEEDS = len(HALF_LIVES)
-_RATES = tuple(math.log(2) / half_life for half_life in HALF_LIVES)
-_NEGATIVE_RATES = -np.array(_RATES, np.float64)
+_RATES = tuple(-math.log(2) / half_life for half_life in HALF_LIVES)
+_RATE_ARRAY = np.array(_RATES, np.float64)
 LARGEST = 60_000.0  # below the largest half-precision number
-_HALVES = struct.Struct(f"<{_SPEEDS}e")
-_BITS = struct.Struct(f"<{_SPEEDS}H")
+_HALVES = struct.Struct(f"={_SPEEDS}e")
 ENTRY_BYTES = 8 + 2 * _SPEEDS
 
 
@@ -52,18 +51,16 @@ class DecayedTable:
             place = self.keys.index(key)
         except ValueError:
             return self._enter(key, weight, at)
-        start = _SPEEDS * place
         age = at - self._at[place]
-        known = _HALVES.unpack(_BITS.pack(*self._halves[start : start + _SPEEDS]))
-        faded = [math.exp(-rate * age) * one + weight for rate, one in zip(_RATES, known, strict=True)]
-        self._set(place, faded, at)
+        known = _HALVES.unpack_from(self._halves, _HALVES.size * place)
+        self._set(place, [math.exp(rate * age) * one + weight for rate, one in zip(_RATES, known, strict=True)], at)
         return place
 
     def strengths(self, now: float) -> FloatArray:
         """`(N, 3)` at time `now`, one column for each of `HALF_LIVES`."""
         halves = np.frombuffer(self._halves, np.float16).reshape(-1, _SPEEDS)
         ages = now - np.frombuffer(self._at, np.uint32).astype(np.float64)
-        faded: FloatArray = (halves * np.exp(np.maximum(ages, 0)[:, None] * _NEGATIVE_RATES)).astype(np.float32)
+        faded: FloatArray = (halves * np.exp(np.maximum(ages, 0)[:, None] * _RATE_ARRAY)).astype(np.float32)
         return faded
 
     def key_array(self) -> KeyArray:
@@ -96,9 +93,9 @@ class DecayedTable:
         return place
 
     def _set(self, place: int, strengths: list[float], at: int) -> None:
-        bounded = [min(max(one, -LARGEST), LARGEST) for one in strengths]
-        start = _SPEEDS * place
-        self._halves[start : start + _SPEEDS] = array("H", _BITS.unpack(_HALVES.pack(*bounded)))
+        if max(strengths) > LARGEST or min(strengths) < -LARGEST:
+            strengths = [min(max(one, -LARGEST), LARGEST) for one in strengths]
+        _HALVES.pack_into(self._halves, _HALVES.size * place, *strengths)
         self._at[place] = at
 
 

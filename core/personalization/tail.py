@@ -38,6 +38,8 @@ class Tail:
 
     def take(self, key: int, at: int) -> float:
         """The strength of a product at this time, 0 for one that is not there. It is not there any more."""
+        if not self._entries:  # of most shoppers
+            return 0.0
         entries = np.frombuffer(self._entries, np.uint32)
         found = np.flatnonzero(entries >> 8 == key & _KEY_MASK)
         if not len(found):

@@ -16,6 +16,8 @@ from database.models import events
 from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.statements import chunks, upsert
 
+_canonical = json.JSONEncoder(sort_keys=True).encode  # `dumps` makes an encoder for every call
+
 
 def content_digest(event: Engagement) -> str:
     """SHA-256 of what the event says, for telling a repeated event from a reused id.
@@ -33,7 +35,7 @@ def content_digest(event: Engagement) -> str:
         "request_id": event.request_id,
         "additional_data": event.additional_data,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
 def _row(event: Engagement, received_at: datetime, import_id: int | None) -> dict[str, Any]:

@@ -6,9 +6,10 @@ ids: nothing is lost, and reading twice changes nothing. A row number would do f
 sequence of PostgreSQL is handed out before the commit, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Select, func, select
 from core.domain import Action
 from database.models import events
 from database.repositories.demo_traffic import IS_TRAFFIC
+from database.repositories.statements import unknown_rows
 
 OVERLAP = timedelta(seconds=15)  # a writer waits at most 5 s for another process; the rest is for clocks that differ
 _ROWS_AT_ONCE = 5_000
@@ -47,9 +49,10 @@ def searches_since(connection: Connection, cut: datetime | None) -> Iterator[Liv
     return _read(connection, _searches if cut is None else _searches.where(events.c.occurred_at >= cut))
 
 
-def searches_received(connection: Connection, since: datetime) -> Iterator[LiveSearch]:
-    """Every search received at `since` or later, in the order in which they occurred."""
-    return _read(connection, _searches.where(events.c.received_at >= since))
+def searches_received(connection: Connection, since: datetime, known: Container[str] = ()) -> Iterator[LiveSearch]:
+    """Every search received at `since` or later, but for events of `known` ids, in the order in which they occurred."""
+    rows = unknown_rows(connection, _searches.where(events.c.received_at >= since), events.c.event_id, known)
+    return iter(sorted(starmap(LiveSearch, rows), key=lambda search: (search.at, len(search.text))))
 
 
 def _read(connection: Connection, statement: Select[Any]) -> Iterator[LiveSearch]:

@@ -1,8 +1,9 @@
 """What shoppers did with products, as the crowd learns it: everything at the start, then what came in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from core.domain import ACTION_WEIGHTS, Action
 from database.models import events, sessions
 from database.repositories.demo_traffic import IS_TRAFFIC
+from database.repositories.statements import unknown_rows
 
 _ROWS_AT_ONCE = 5_000
 _ACTIONS = [
@@ -63,9 +65,12 @@ def latest_product_events(connection: Connection, limit: int) -> Iterator[Produc
     return _read(connection, _events if cut is None else _events.where(events.c.occurred_at > cut))
 
 
-def product_events_received(connection: Connection, since: datetime) -> Iterator[ProductEvent]:
-    """Those that were received at `since` or later, in the order in which they occurred."""
-    return _read(connection, _events.where(events.c.received_at >= since))
+def product_events_received(
+    connection: Connection, since: datetime, known: Container[str] = ()
+) -> Iterator[ProductEvent]:
+    """Those received at `since` or later, but for events of `known` ids, in the order in which they occurred."""
+    rows = unknown_rows(connection, _events.where(events.c.received_at >= since), events.c.event_id, known)
+    return iter(sorted(starmap(ProductEvent, rows), key=lambda event: (event.at, event.event_id)))
 
 
 def _read(connection: Connection, statement: Select[Any]) -> Iterator[ProductEvent]:

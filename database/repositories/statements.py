@@ -1,9 +1,9 @@
 """Statements that each database spells in its own way, and how many values go into one."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Table
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -23,3 +23,15 @@ def chunks(values: Sequence[T], size: int = IDS_PER_STATEMENT) -> Iterator[Seque
     """`values` in runs of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def unknown_rows(
+    connection: Connection, rows: Select[Any], key: ColumnElement[str], known: Container[str]
+) -> Iterator[Row[Any]]:
+    """What `rows` selects but for those whose `key` is known: of these only the key is read, a twentieth of the work.
+
+    In no order.
+    """
+    keys = connection.execute(rows.with_only_columns(key).order_by(None)).scalars()
+    for some in chunks([one for one in keys if one not in known]):
+        yield from connection.execute(rows.where(key.in_(some)))
