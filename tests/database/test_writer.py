@@ -49,6 +49,19 @@ async def stored(database: Database) -> int:
         return await EventRepository(session).count()
 
 
+def counted_commits(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What is written from now on, transaction by transaction."""
+    transactions: list[object] = []
+    commit = database.commit
+
+    async def counted(work: Callable[[Connection], object]) -> object:
+        transactions.append(work)
+        return await commit(work)
+
+    monkeypatch.setattr(database, "commit", counted)
+    return transactions
+
+
 async def test_an_acknowledged_event_is_there(database: Database, writer: EventWriter) -> None:
     assert await writer.append(event("e1"))
     assert await stored(database) == 1
@@ -77,18 +90,37 @@ async def test_a_reused_id_is_refused_and_changes_nothing(database: Database, wr
 async def test_what_waits_shares_a_transaction(
     database: Database, writer: EventWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transactions = 0
-    commit = database.commit
-
-    async def counted(work: Callable[[Connection], object]) -> object:
-        nonlocal transactions
-        transactions += 1
-        return await commit(work)
-
-    monkeypatch.setattr(database, "commit", counted)
+    transactions = counted_commits(database, monkeypatch)
     await asyncio.gather(*(writer.append(event(f"e{number}")) for number in range(300)))
-    assert transactions <= 2  # the first, and all that came meanwhile
+    assert len(transactions) <= 2  # the first, and all that came meanwhile
     assert await stored(database) == 300
+
+
+async def test_who_comes_alone_waits_for_nobody_and_in_a_busy_time_for_company(
+    database: Database, writer: EventWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "GATHER_SECONDS", 0.5)
+    transactions = counted_commits(database, monkeypatch)
+    begun = asyncio.get_running_loop().time()
+    await writer.append(event("alone"))
+    alone = asyncio.get_running_loop().time()
+    assert alone - begun < 0.5
+    first = asyncio.create_task(writer.append(event("e1")))
+    await asyncio.sleep(0.05)  # its own time would have come
+    await asyncio.gather(first, writer.append(event("e2")))
+    assert asyncio.get_running_loop().time() - alone > 0.49
+    assert len(transactions) == 2
+    assert await stored(database) == 3
+
+
+async def test_a_full_group_does_not_wait(
+    database: Database, writer: EventWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "GATHER_SECONDS", 60.0)
+    monkeypatch.setattr(writer, "events_per_commit", 10)
+    await writer.append(event("first"))
+    await writer.append_many([event(f"e{number}") for number in range(10)])
+    assert await stored(database) == 11
 
 
 async def test_one_bad_event_harms_no_other(database: Database, writer: EventWriter) -> None:
