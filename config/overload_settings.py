@@ -9,9 +9,8 @@ class OverloadSettings(Group):
     """Load, and requests that would never end."""
 
     shed_load: bool = Field(
-        default=False,
-        description="refuse requests under overload, others before keystrokes, by the four settings below; off until "
-        "it has proved itself beside busy neighbours, who must not close the shop",
+        default=True,
+        description="refuse requests under overload, others before keystrokes, by the four settings below",
     )
     max_keystrokes_in_flight: int = Field(
         default=64,
