@@ -1,8 +1,9 @@
 """Under more load than one worker can carry, some requests are refused at once so that the rest is answered in time.
 
 Keystrokes come first: they are what a shopper waits for with a finger in the air, and each is worth nothing after a
-fraction of a second. Searches, events, administration and pages are refused earlier. Health, readiness and metrics
-never are. Two things are looked at, both without waiting:
+fraction of a second. Searches, events and administration are refused earlier. Health, readiness and metrics never are,
+nor are pages and their files, which cost little: a shop without its script is closed. Two things are looked at, both
+without waiting:
 
 - how many are in flight. In a worker that is full a request takes about as long as all in flight need together, so
   their number is what decides; how many are too many depends on the machine and on what else runs there. So it is found
@@ -41,6 +42,7 @@ from config.overload_settings import OverloadSettings
 TICK_SECONDS = 0.005
 STANDING_SECONDS = 0.1
 LEAST_KEYSTROKES = 6  # in flight, however slow they are: with fewer, they are not what makes the worker slow
+LEAST_TYPED = 20  # keystrokes a second, of three shoppers who type at once: with fewer, they are no load to protect
 LEAST_OF_A_TURN = 16  # keystrokes, some ten milliseconds of work: the same
 _FULL_AGAIN_SECONDS = 1.0
 _PRESSED_SECONDS = 1.0  # after the last sign of it: or the worker would fall back into it at once
@@ -96,6 +98,24 @@ class LoopLag:
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.tick)
 
 
+class Typing:
+    """How many keystrokes come in a second. `clock`: as above."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._turned, self._before, self._now = clock, clock(), 0.0, 0
+
+    @property
+    def much(self) -> bool:
+        return max(self._before, self._now) >= LEAST_TYPED
+
+    def typed(self) -> None:
+        self._now += 1
+
+    def ticked(self) -> None:
+        if (passed := self._clock() - self._turned) >= 1:
+            self._before, self._now, self._turned = self._now / passed, 0, self._turned + passed
+
+
 class Room:
     """How many keystrokes and others may be in flight now."""
 
@@ -140,7 +160,7 @@ class Admission:
     ) -> None:
         self._app, self._metrics, self._clock = app, metrics, clock
         self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
-        self.lag = LoopLag(metrics.loop_lag, self._ticked, clock)
+        self.lag, self._typing = LoopLag(metrics.loop_lag, self._ticked, clock), Typing(clock)
         self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
         self._pressed_until, self._this_turn, self._turn_begun = float("-inf"), 0, 0.0
         # Not all at the same moment: seconds after which to come back, in turn.
@@ -152,9 +172,10 @@ class Admission:
             await self._living(scope, receive, send)
             return
         kind = kind_of(scope)
-        if kind is Kind.PROBES:
+        if kind in (Kind.PROBES, Kind.REST):
             await self._app(scope, receive, send)
         elif kind is Kind.KEYSTROKES:
+            self._typing.typed()
             await self._admit(kind, _KEYSTROKES, self._room.keystrokes, scope, receive, send)
         else:
             which = _EVENTS if kind is Kind.EVENTS else _OTHERS
@@ -165,7 +186,7 @@ class Admission:
         if in_flight[which] + 1 > most:
             await self._refuse(kind, which, "in_flight", scope, send)
             return
-        if self.lag.standing > self._full_lag and self._is_enough(which):
+        if self._is_full and self._is_enough(which):
             await self._refuse(kind, which, "lag", scope, send)
             return
         begun: float | None = None
@@ -193,6 +214,10 @@ class Admission:
                     self._room.answered(self._clock() - begun, in_flight[which])
                 in_flight[which] -= 1
 
+    @property
+    def _is_full(self) -> bool:
+        return self.lag.standing > self._full_lag and self._typing.much
+
     def _is_enough(self, which: str) -> bool:
         """Of this class, for this turn of a full worker's event loop."""
         if which is not _KEYSTROKES:
@@ -205,8 +230,9 @@ class Admission:
     def _ticked(self) -> None:
         self._this_turn = 0
         self._room.ticked(self._metrics.in_flight[_KEYSTROKES])
+        self._typing.ticked()
         now = self._clock()
-        if self._room.pressed or self.lag.standing > self._full_lag:
+        if self._room.pressed or self._is_full:
             self._pressed_until = now + _PRESSED_SECONDS
         self._metrics.pressed = now < self._pressed_until
         others = float(self._room.others)

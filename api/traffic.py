@@ -6,7 +6,7 @@ from starlette.types import Scope
 
 
 class Kind(StrEnum):
-    """What is counted together. The rest has no budget: pages, files, documentation."""
+    """What is counted together. The rest has no budget, and is never refused: pages, files, documentation."""
 
     KEYSTROKES = "keystrokes"
     SEARCHES = "searches"

@@ -10,7 +10,16 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from api.admission import LEAST_KEYSTROKES, LEAST_OF_A_TURN, STANDING_SECONDS, TICK_SECONDS, Admission, LoopLag, Room
+from api.admission import (
+    LEAST_KEYSTROKES,
+    LEAST_OF_A_TURN,
+    LEAST_TYPED,
+    STANDING_SECONDS,
+    TICK_SECONDS,
+    Admission,
+    LoopLag,
+    Room,
+)
 from api.completion import complete
 from api.main import create_app
 from api.metrics import Latencies, Metrics
@@ -142,12 +151,15 @@ async def test_a_loop_that_is_behind_refuses_others_before_keystrokes() -> None:
     lag.start()
     turns = ((4, 90, [200, 200]), (6, 0, [200, 503]), (6, 9, [200, 503]), (6, 11, [503, 503]), (90, 9, [200, 503]))
     for behind_ms, turn_ms, expected in turns:
-        asked.messages.clear()
         for _ in range(round(2 * STANDING_SECONDS / TICK_SECONDS)):
+            for _ in range(2):
+                await asked.ask("POST", "/autosuggest")
+                await asyncio.gather(*asked.tasks)
             clock.now += TICK_SECONDS + behind_ms / 1_000
             lag.tick()
             lag.stop()  # the test's clock ticks, and nothing else
         assert metrics.pressed is (behind_ms > 5)
+        asked.messages.clear()
         for _ in range(LEAST_OF_A_TURN):  # few are always answered: they are not what makes it slow
             await asked.ask("POST", "/autosuggest")
             await asyncio.gather(*asked.tasks)
@@ -160,9 +172,34 @@ async def test_a_loop_that_is_behind_refuses_others_before_keystrokes() -> None:
         await asyncio.gather(*asked.tasks)
         assert sorted(asked.statuses) == sorted(expected), (behind_ms, turn_ms)
     lag.stop()
-    assert metrics.shed["keystrokes", "lag"] == 1
+    assert metrics.shed["keystrokes", "lag"] == 3  # the one above, and two that came before the next tick
     await asked.ask("GET", "/health")
     assert asked.statuses[-1] == 200
+
+
+@pytest.mark.parametrize("typed", [LEAST_TYPED - 1, LEAST_TYPED])
+async def test_a_busy_neighbour_closes_no_shop(typed: int) -> None:
+    """Where hardly anybody types, a loop that is behind is somebody else's doing."""
+    clock, held, metrics = Clock(), Held(), Metrics()
+    held.go_on.set()
+    under_test = admission(held, metrics, clock, full_lag_ms=5)
+    asked, lag = Asked(under_test), under_test.lag
+    lag.start()
+    for _ in range(2):
+        for _ in range(typed):
+            await asked.ask("POST", "/autosuggest")
+            await asyncio.gather(*asked.tasks)
+        for _ in range(8):
+            clock.now += 0.125
+            lag.tick()
+            lag.stop()
+    metrics.in_flight["others"] = 1
+    await asked.ask("POST", "/search")
+    await asked.ask("GET", "/static/cadence-search.js")
+    await asyncio.gather(*asked.tasks)
+    full = typed >= LEAST_TYPED
+    assert sorted(asked.statuses) == [200] * (2 * typed + 1 + (not full)) + [503] * full
+    assert metrics.pressed is full
 
 
 async def test_an_answer_that_fails_gives_its_place_back() -> None:
