@@ -134,7 +134,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--queries", metavar="FILE", help="your query log or judged list")
     parser.add_argument("--events", metavar="FILE", help="your engagement events")
     parser.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds a field")
-    parser.add_argument("--home", default=str(ROOT / "var"), metavar="DIR", help="everything is written below it")
+    parser.add_argument(
+        "--home",
+        default=os.environ.get("CADENCE_HOME") or str(ROOT / "var"),
+        metavar="DIR",
+        help="everything is written below it (default: CADENCE_HOME, or var)",
+    )
     parser.add_argument("--preset", choices=["tiny", "small", "paper"], default="small", help="size of the models")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
@@ -206,9 +211,11 @@ def announce(server: "subprocess.Popen[bytes]", url: str, options: argparse.Name
     else:
         return
     key_file = Path(options.home) / "keys" / "admin.key"
+    own = bool(os.environ.get("ADMIN_API_KEY"))  # then the file's key opens nothing
+    said, pasted = ("ADMIN_API_KEY", "$ADMIN_API_KEY") if own else (f"the key in {key_file}", f"$(cat {key_file})")
     say(f"ready in {time.monotonic() - started:.1f} s: {url}")
-    say(f"dashboard: {url}/dashboard, with the key in {key_file}")
-    say(f'statistics: curl -H "Authorization: Bearer $(cat {key_file})" {url}/admin/stats')
+    say(f"dashboard: {url}/dashboard, with {said}")
+    say(f'statistics: curl -H "Authorization: Bearer {pasted}" {url}/admin/stats')
     if not options.no_browser:
         webbrowser.open(url)
 

@@ -5,7 +5,8 @@ sees a new one drops what it keeps of visits, profiles and lists, and learns liv
 from the log that is left; the first one to count hours of the log counts those again that held something (`rollups`).
 
 What was under way when the rows went may come later: lists that another worker had not written yet. So the worker that
-erased looks again after a while, with the user's key in its memory alone. Redis gives back what it holds at once; where
+erased looks again after a while, with the user's key in its memory alone, for what happened before: who comes back
+meanwhile keeps what they do then. Redis gives back what it holds at once; where
 it does not answer, it is asked again until it does. SQLite's write-ahead log is cut to nothing for the same reason.
 """
 
@@ -22,7 +23,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.intervals import at_intervals
-from database.repositories.people import Erased, Person, erase, find_person, newest_erasure
+from database.repositories.people import Erased, Person, erase, erase_late, find_person, newest_erasure
 
 if TYPE_CHECKING:
     from api.state import AppState
@@ -46,7 +47,7 @@ class Erasures:
     ) -> None:
         self._state, self._check_seconds, self._clock = state, check_seconds, clock
         self._seen: int | None = None
-        self._again: dict[str, float] = {}  # user key → when to look again
+        self._again: dict[str, tuple[float, datetime]] = {}  # user key → when to look again, and when it was erased
         self._in_redis: set[str] = set()  # owners whose profiles Redis may still have
         self._in_archive: list[Person] = []
         self._lists_in_redis = self._in_wal = False
@@ -54,7 +55,7 @@ class Erasures:
     @property
     def pending(self) -> int:
         """How many of the places that an erasure must reach did not answer yet."""
-        return len(self._again) + len(self._in_redis) + len(self._in_archive) + self._lists_in_redis + self._in_wal
+        return len(self._in_redis) + len(self._in_archive) + self._lists_in_redis + self._in_wal
 
     async def erase(self, user_key: str) -> Erased:
         """Returns when nothing of theirs is in the database; what is `pending` is done in the background.
@@ -65,7 +66,7 @@ class Erasures:
         await state.writer.flush_events()
         await state.writer.flush_lists()
         erased = await self._rows(user_key)
-        self._again[user_key] = self._clock() + LOOK_AGAIN_SECONDS
+        self._again[user_key] = (self._clock() + LOOK_AGAIN_SECONDS, _utc_now())
         await self.refresh()
         return erased
 
@@ -76,8 +77,8 @@ class Erasures:
             await self._forget_what_was_learnt()
         self._seen = newest
         now = self._clock()
-        for user_key in [key for key, at in self._again.items() if at <= now]:
-            if (await self._rows(user_key)).total:
+        for user_key, erased_at in [(key, erased) for key, (at, erased) in self._again.items() if at <= now]:
+            if await self._late_rows(user_key, erased_at):
                 await self._forget_what_was_learnt()
             del self._again[user_key]
         await self._clear_stores()
@@ -94,12 +95,25 @@ class Erasures:
             return person, erase(connection, person, _utc_now)
 
         person, erased = await state.database.commit(work)
+        await self._rows_are_gone(person)
+        return Erased({**erased.rows, "archived": await self._clear_archive()})
+
+    async def _late_rows(self, user_key: str, erased_at: datetime) -> int:
+        def work(connection: Connection) -> tuple[Person, int]:
+            person = find_person(connection, user_key)
+            return person, erase_late(connection, person, erased_at, _utc_now)
+
+        person, gone = await self._state().database.commit(work)
+        if gone:
+            await self._rows_are_gone(person)
+        return gone
+
+    async def _rows_are_gone(self, person: Person) -> None:
         for owner in person.owners:
-            if not await state.profiles.merged(owner):
+            if not await self._state().profiles.merged(owner):
                 self._in_redis.add(owner)
         self._in_wal = True
         self._in_archive.append(person)
-        return Erased({**erased.rows, "archived": await self._clear_archive()})
 
     async def _clear_archive(self) -> int:
         """How many rows went. A file that cannot be written now leaves the person to the next look."""

@@ -69,12 +69,17 @@ async def erase_user(
 
 @router.put("/users/{user_id}/personalization", responses=_PROBLEMS, openapi_extra=ONESELF)
 async def choose_personalization(
-    body: PersonalizationBody, state: State, user_id: UserId, authorization: Authorization = None
+    body: PersonalizationBody,
+    state: State,
+    user_id: UserId,
+    request_id: RequestId,
+    authorization: Authorization = None,
 ) -> PersonalizationBody:
     """Whether somebody wants to be known. Who does not is served as a stranger from now on, and what they do is stored
     under no user and no session; what is stored already stays until it is erased, and nothing reads it meanwhile.
     Needs a key with the scope admin, or the user's session token."""
     state.gate.require_oneself(authorization, user_id, Scope.ADMIN)
+    await _audit(state, authorization, "choose_personalization", request_id)
     await state.opt_outs.choose(state.gate.users.key(user_id), opted_out=not body.enabled)
     return body
 

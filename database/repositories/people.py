@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from core.analytics.fold import hour_of
 from database.models import (
@@ -24,7 +38,7 @@ from database.models import (
     query_log,
     sessions,
 )
-from database.repositories.profiles import owner_of
+from database.repositories.profiles import owner_of, refold
 from database.repositories.rollup_changes import CLICK_WINDOW
 from database.repositories.rollups import find_state, make_due
 from database.repositories.statements import chunks
@@ -37,6 +51,7 @@ LOGS: Mapping[str, tuple[Table, Column[Any]]] = {
     "sessions": (sessions, sessions.c.started_at),
 }
 """What is written down as it happens, each with its order."""
+_WRITTEN_LATE = [LOGS[name] for name in ("events", "lists", "exposures", "sessions")]  # by workers with much to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +73,6 @@ class Erased:
     """How many rows went, by the names of `LOGS` and `profiles`, `links`, `overrides`, `opt_outs`."""
 
     rows: Mapping[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.rows.values())
 
 
 def find_person(connection: Connection, user_key: str) -> Person:
@@ -105,6 +116,21 @@ def erase(connection: Connection, person: Person, clock: Callable[[], datetime])
     rows["overrides"] = _forget_overrides(connection, set(owners))
     connection.execute(insert(erasures).values(erased_at=clock()))
     return Erased(rows)
+
+
+def erase_late(connection: Connection, person: Person, erased_at: datetime, clock: Callable[[], datetime]) -> int:
+    """How many rows of before `erased_at` came after it, and went now. What they have done since stays, and is what
+    their profiles are the fold of."""
+    theirs = [(table, and_(_is_theirs(table, person), at <= erased_at)) for table, at in _WRITTEN_LATE]
+    if not any(connection.execute(select(literal(1)).where(exists().where(where))).scalar() for _, where in theirs):
+        return 0
+    _recount(connection, person)
+    gone = sum(_delete(connection, table, where) for table, where in theirs)
+    now = clock()
+    for owner in person.owners:
+        refold(connection, owner, now)
+    connection.execute(insert(erasures).values(erased_at=now))
+    return gone
 
 
 def newest_erasure(connection: Connection) -> int:

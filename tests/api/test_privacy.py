@@ -5,6 +5,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -144,16 +145,19 @@ def test_another_worker_hears_of_an_erasure(client: TestClient, settings: Settin
         assert [one for one in items if one["source"] == "recent"] == []
 
 
-def test_what_comes_late_is_erased_as_well(client: TestClient) -> None:
-    session = start_session(client, "mary")
+def test_what_comes_late_is_erased_and_what_was_done_since_stays(client: TestClient) -> None:
+    session, before = start_session(client, "mary"), datetime.now(UTC).isoformat()
     act(client, session)
-    erasures = state_of(client).erasures
-    assert client.delete("/users/mary", headers=session).status_code == 200
-    act(client, session)  # as from a worker that had kept it back
-    erasures._clock = lambda: float("inf")
-    in_service(client, erasures.refresh)
-    assert rows(client, "SELECT * FROM events") == []
-    assert erasures.pending == 0
+    state = state_of(client)
+    assert client.delete("/users/mary", headers=session).json()["pending"] == 0
+    act(client, session, timestamp=before)  # as from a worker that had kept it back
+    act(client, start_session(client, "mary"), item_id="p2")
+    state.erasures._clock = lambda: float("inf")
+    in_service(client, state.erasures.refresh)
+    assert [row.item_id for row in rows(client, "SELECT item_id FROM events")] == ["p2"]
+    owner = f"u:{state.gate.users.key('mary')}"
+    assert in_service(client, state.database.read, lambda connection: compare(connection, owner))
+    assert state.erasures.pending == 0
 
 
 def test_erasure_reaches_the_archive(client: TestClient, settings: Settings) -> None:
