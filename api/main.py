@@ -55,6 +55,7 @@ def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
         lifespan=lifespan_of(settings, load or load_models, spawn, counted),
         docs_url=DOCS_PATH,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever host the request names
         # Its spans would name paths and queries, in which ids of users stand: api/tracing.py makes ours.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )

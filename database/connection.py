@@ -139,7 +139,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         if self.url.get_backend_name() == "sqlite" and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._writing = _engine(url, writes=True)
         self._reading = _engine(url, writes=False)
         self._one_writer = asyncio.Lock()

@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 async def _train(options: argparse.Namespace, steps: Steps) -> None:
     settings = Settings()
     home = settings.storage.cadence_home
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is stored there is the shoppers'
     database = Database(settings.storage.url)
     try:
         await database.migrate()

@@ -260,3 +260,10 @@ def test_sql_is_searched_and_stored_as_it_was_typed(client: TestClient, text: st
     event = {"user_id": "u", "session_id": "s", "action_type": "view", "item_id": text}
     assert post(client, "/engagement", event).status_code == 200
     assert text in {row.item_id for row in rows(client, "SELECT item_id FROM events")}
+
+
+def test_no_redirect_goes_where_a_header_says(client: TestClient) -> None:
+    for path in ("/admin/stats/", "/search/", "/dashboard/"):
+        answer = client.get(path, headers={"Host": "evil.test"}, follow_redirects=False)
+        assert answer.status_code == 404
+        assert "location" not in answer.headers

@@ -1,6 +1,7 @@
 """Migrations from nothing, transactions that keep their promises, readers that cannot write."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -67,6 +68,12 @@ async def test_a_migration_that_stops_halfway_leaves_nothing_behind(
     await database.migrate()
     assert await count(database) == 0
     await database.dispose()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_home_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    Database(url(tmp_path / "home" / "cadence.sqlite3"))
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
 
 
 async def test_the_pragmas_hold(database: Database) -> None:
