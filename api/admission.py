@@ -10,7 +10,8 @@ without waiting:
   out: a keystroke that took longer than its deadline allows lowers the number by a tenth, one that did not, while the
   worker is full, raises it a little, and where less than half of it is used it is back at `MAX_KEYSTROKES_IN_FLIGHT`
   within a second. Others are let in as far as keystrokes are well: `MAX_OTHERS_IN_FLIGHT` times the square of what is
-  left of the keystrokes' number, at least one; events apart from the rest, since they may wait for a locked database;
+  left of the keystrokes' number, at least one; events apart from the rest (`MAX_EVENTS_IN_FLIGHT`), since they wait
+  for the disk together, and may wait for a locked database;
 - how far the event loop is behind. A ticker is due every 5 ms. Where it has been late by more than `FULL_LAG_MS` for a
   tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
   turn of the loop has been answering keystrokes for `FULL_TURN_MS`: so a turn is never much longer, however much came
@@ -119,15 +120,22 @@ class Typing:
 class Room:
     """How many keystrokes and others may be in flight now."""
 
-    def __init__(self, most_keystrokes: int, most_others: int, deadline_seconds: float) -> None:
+    def __init__(self, most_keystrokes: int, most_others: int, most_events: int, deadline_seconds: float) -> None:
         self.keystrokes = float(most_keystrokes)
-        self._most, self._most_others = most_keystrokes, most_others
+        self._most, self._most_others, self._most_events = most_keystrokes, most_others, most_events
         self._least = min(LEAST_KEYSTROKES, most_keystrokes)
         self._deadline_seconds = deadline_seconds
 
     @property
     def others(self) -> int:
-        return max(1, int(self._most_others * (self.keystrokes / self._most) ** 2))
+        return self._left_of(self._most_others)
+
+    @property
+    def events(self) -> int:
+        return self._left_of(self._most_events)
+
+    def _left_of(self, most: int) -> int:
+        return max(1, int(most * (self.keystrokes / self._most) ** 2))
 
     @property
     def pressed(self) -> bool:
@@ -159,7 +167,12 @@ class Admission:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app, self._metrics, self._clock = app, metrics, clock
-        self._room = Room(settings.max_keystrokes_in_flight, settings.max_others_in_flight, 0.8 * deadline_seconds)
+        self._room = Room(
+            settings.max_keystrokes_in_flight,
+            settings.max_others_in_flight,
+            settings.max_events_in_flight,
+            0.8 * deadline_seconds,
+        )
         self.lag, self._typing = LoopLag(metrics.loop_lag, self._ticked, clock), Typing(clock)
         self._full_lag, self._turn = settings.full_lag_ms / 1_000, settings.full_turn_ms / 1_000
         self._pressed_until, self._this_turn, self._turn_begun = float("-inf"), 0, 0.0
@@ -177,9 +190,10 @@ class Admission:
         elif kind is Kind.KEYSTROKES:
             self._typing.typed()
             await self._admit(kind, _KEYSTROKES, self._room.keystrokes, scope, receive, send)
+        elif kind is Kind.EVENTS:
+            await self._admit(kind, _EVENTS, self._room.events, scope, receive, send)
         else:
-            which = _EVENTS if kind is Kind.EVENTS else _OTHERS
-            await self._admit(kind, which, self._room.others, scope, receive, send)
+            await self._admit(kind, _OTHERS, self._room.others, scope, receive, send)
 
     async def _admit(self, kind: Kind, which: str, most: float, scope: Scope, receive: Receive, send: Send) -> None:
         in_flight = self._metrics.in_flight
@@ -235,8 +249,12 @@ class Admission:
         if self._room.pressed or self._is_full:
             self._pressed_until = now + _PRESSED_SECONDS
         self._metrics.pressed = now < self._pressed_until
-        others = float(self._room.others)
-        self._metrics.room = {_KEYSTROKES: self._room.keystrokes, _EVENTS: others, _OTHERS: others}
+        room = self._room
+        self._metrics.room = {
+            _KEYSTROKES: room.keystrokes,
+            _EVENTS: float(room.events),
+            _OTHERS: float(room.others),
+        }
 
     async def _living(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ticker lives as long as the service."""

@@ -21,7 +21,12 @@ class OverloadSettings(Group):
     max_others_in_flight: int = Field(
         default=32,
         ge=1,
-        description="events, and as many other requests, that may be in flight at most; one where keystrokes are slow",
+        description="other requests that may be in flight at most; one where keystrokes are slow",
+    )
+    max_events_in_flight: int = Field(
+        default=64,
+        ge=1,
+        description="the same of requests with events, which cost little while they wait for the disk together",
     )
     full_lag_ms: float = Field(
         default=3.0,

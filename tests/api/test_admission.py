@@ -216,16 +216,17 @@ async def test_an_answer_that_fails_gives_its_place_back() -> None:
 
 
 def test_slow_keystrokes_leave_less_room_and_it_comes_back() -> None:
-    room = Room(most_keystrokes=64, most_others=32, deadline_seconds=DEADLINE)
+    room = Room(most_keystrokes=64, most_others=32, most_events=256, deadline_seconds=DEADLINE)
     assert (room.keystrokes, room.others, room.pressed) == (64, 32, False)
     for _ in range(10):
         room.answered(0.05, in_flight=60)
     assert 20 < room.keystrokes < 25
     assert room.others == int(32 * (room.keystrokes / 64) ** 2)
+    assert room.events == int(256 * (room.keystrokes / 64) ** 2)
     assert room.pressed
     for _ in range(100):
         room.answered(0.05, in_flight=20)
-    assert (room.keystrokes, room.others) == (LEAST_KEYSTROKES, 1)
+    assert (room.keystrokes, room.others, room.events) == (LEAST_KEYSTROKES, 1, 2)
     for _ in range(100):
         room.answered(0.01, in_flight=6)  # as much as there is room for
     assert LEAST_KEYSTROKES < room.keystrokes < LEAST_KEYSTROKES + 2
@@ -237,7 +238,7 @@ def test_slow_keystrokes_leave_less_room_and_it_comes_back() -> None:
 
 
 def test_a_room_that_is_set_smaller_than_the_least_stays_so() -> None:
-    room = Room(most_keystrokes=2, most_others=1, deadline_seconds=DEADLINE)
+    room = Room(most_keystrokes=2, most_others=1, most_events=1, deadline_seconds=DEADLINE)
     room.answered(1.0, in_flight=2)
     assert (room.keystrokes, room.others) == (2, 1)
 

@@ -4,8 +4,9 @@ Starts the service on a small trained shop of its own (20,000 shoppers, each eve
 reply) and sends, from this process on the same machine: keystrokes alone; batches of 100 at `--batch-rate` events a
 second with the same keystrokes beside them; single events at `--single-rate` with the keystrokes again. Requests are
 due at random moments (a Poisson process) whatever became of those before; times run from the moment when a request was
-due, so that a client that falls behind does not look fast. Then both kinds as fast as they are answered, and the same
-against a service that commits each event alone (`commit_per_event`). At the end the writer without HTTP, both ways.
+due, so that a client that falls behind does not look fast. So far the service sheds load as it does by default, events
+before keystrokes; what it refuses is counted. Then both kinds as fast as they are answered by a service that refuses
+nothing, and by one that commits each event alone (`commit_per_event`). At the end the writer without HTTP, both ways.
 
 Exit status 1 where a target is missed. One in a hundred events comes hours late, so that its profile is folded again.
 """
@@ -32,7 +33,7 @@ from database.writer import EventWriter
 from tests.benchmarks.commit_per_event import OneEventPerCommit
 from tests.benchmarks.event_load import EventMaker, Pool, batch, single
 from tests.benchmarks.keystroke_load import traffic
-from tests.benchmarks.own_server import PLAIN_APP, home_of_a_shop, running_group
+from tests.benchmarks.own_server import home_of_a_shop, running_group
 
 _USERS, _BATCH, _LATE_SHARE = 20_000, 100, 0.01
 _KEYSTROKES = 30.0  # a second
@@ -244,11 +245,13 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="keeps the trained shop here for the next run (default: nowhere)")
     options = parser.parse_args()
     rates: dict[str, tuple[float, float]] = {}
-    with home_of_a_shop(options.work) as home, running_group(home, app=PLAIN_APP) as server:
+    with home_of_a_shop(options.work) as home, running_group(home) as server:
         load = Load(home, options.seed)
         phases = uvloop.run(measured(server.port, load, options))
+    with home_of_a_shop(options.work) as home, running_group(home, SHED_LOAD="false") as server:
+        load = Load(home, options.seed)
         rates["grouped"] = uvloop.run(fastest(server.port, load, options.seconds / 3))
-    with home_of_a_shop(options.work) as home, running_group(home, app=_ALONE) as server:
+    with home_of_a_shop(options.work) as home, running_group(home, app=_ALONE, SHED_LOAD="false") as server:
         rates["alone"] = uvloop.run(fastest(server.port, Load(home, options.seed), options.seconds / 3))
     rates["writer"] = uvloop.run(writer_rate(EventWriter)), uvloop.run(writer_rate(OneEventPerCommit))
     found = list(rows(phases, rates))

@@ -50,9 +50,9 @@ def kill_group(server: Server) -> None:
 
 
 @contextmanager
-def running_group(home: Path, *, app: Sequence[str] = PLAIN_APP) -> Iterator[Server]:
+def running_group(home: Path, *, app: Sequence[str] = PLAIN_APP, **settings: str) -> Iterator[Server]:
     """A service that is ready, ended at the end."""
-    server = start_group(home, app=app)
+    server = start_group(home, app=app, prefix=(), port=None, **settings)
     try:
         server.wait_until_ready()
         yield server
