@@ -1,10 +1,10 @@
 """Group commit: events that arrive together share one transaction, and each caller learns when its own is on disk.
 
 While one group is being committed the next one gathers, and goes on gathering for a moment after that: a transaction
-costs as much as ten events do, so that in a busy time half a hundred a second must not each have a few. Who comes alone
-waits for nobody. Profiles are folded forward in the same transaction, and handed on before the callers learn of it: who
-asks next is served by what they just did. Shown lists are written behind, in batches; they may be lost in a crash,
-events acknowledged may not.
+has its price, and many small ones stored a fifth fewer events (training/LOG.md). Who comes alone waits for nobody.
+Profiles are folded forward in the same transaction, and handed on before the callers learn of it: who asks next is
+served by what they just did. Shown lists are written behind, in batches; they may be lost in a crash, events
+acknowledged may not.
 """
 
 import asyncio

@@ -29,13 +29,9 @@ def chunks(values: Sequence[T], size: int = IDS_PER_STATEMENT) -> Iterator[Seque
 def unknown_rows(
     connection: Connection, rows: Select[Any], key: ColumnElement[str], known: Container[str]
 ) -> Iterator[Row[Any]]:
-    """What `rows` selects but for those whose `key` is known: of these only the key is read, a twentieth of the work.
-
-    In no order.
-    """
-    for some in chunks(
-        [one for one in _all(connection, rows.with_only_columns(key).order_by(None)) if one not in known]
-    ):
+    """What `rows` selects, in no order, but for those whose `key` is known: of these nothing else is read."""
+    keys = _all(connection, rows.with_only_columns(key).order_by(None))
+    for some in chunks([one for one in keys if one not in known]):
         yield from connection.execute(rows.where(key.in_(some)))
 
 

@@ -105,8 +105,15 @@ async def test_who_comes_alone_waits_for_nobody_and_in_a_busy_time_for_company(
     await writer.append(event("alone"))
     alone = asyncio.get_running_loop().time()
     assert alone - begun < 0.5
+    gathering, gather = asyncio.Event(), writer._gather
+
+    async def noted() -> None:
+        gathering.set()
+        await gather()
+
+    monkeypatch.setattr(writer, "_gather", noted)
     first = asyncio.create_task(writer.append(event("e1")))
-    await asyncio.sleep(0.05)  # its own time would have come
+    await gathering.wait()  # its own time would have come
     await asyncio.gather(first, writer.append(event("e2")))
     assert asyncio.get_running_loop().time() - alone > 0.49
     assert len(transactions) == 2
