@@ -315,3 +315,16 @@ def test_secrets_are_not_in_what_errors_and_settings_print(settings: Settings) -
     key = settings.security.admin_api_key
     assert isinstance(key, SecretStr)
     assert key.get_secret_value() not in repr(settings)
+
+
+def test_an_operators_choice_for_somebody_leaves_a_line_in_the_audit_log(
+    client: TestClient, admin: dict[str, str]
+) -> None:
+    chosen = client.put("/users/mary/personalization", json={"enabled": False}, headers=admin)
+    assert chosen.status_code == client.delete("/users/mary", headers=admin).status_code == 200
+    lines = rows(client, "SELECT actor, action, subject FROM audit_log ORDER BY id")
+    assert [(line.actor, line.action) for line in lines] == [
+        ("operator", "choose_personalization"),
+        ("operator", "erase_user"),
+    ]
+    assert "mary" not in str(lines)
