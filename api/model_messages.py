@@ -1,17 +1,9 @@
-"""What the service and its model process say to each other: pickles behind their length.
+"""What the service and its model process say to each other (`config/child_process.py` says how)."""
 
-Both are this program, and nobody else holds an end of the pipes between them, so pickles are safe.
-"""
-
-import pickle
-import struct
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from core.domain import SuggestQuery
 from core.services.gathered import Gathered
-
-LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +40,3 @@ class Loaded:
     """The first answer: the version is loaded and warm, or (`error`) cannot be."""
 
     error: str | None = None
-
-
-def packed(message: object) -> bytes:
-    """The bytes of one message."""
-    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    return LENGTH.pack(len(content)) + content
-
-
-def read(received: BinaryIO) -> object | None:
-    """The next message, waited for; None at the end."""
-    length = received.read(LENGTH.size)
-    if len(length) < LENGTH.size:
-        return None
-    message: object = pickle.loads(received.read(LENGTH.unpack(length)[0]))  # noqa: S301  # see the module's docstring
-    return message

@@ -6,7 +6,6 @@ service, however that ends.
 """
 
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from api.model_messages import Answer, Asked, Loaded, Setup, packed, read
+from api.model_messages import Answer, Asked, Loaded, Setup
 from api.steady import run_steadily
+from config.child_process import private_channel, read, send
 from core.domain import SuggestQuery
 from core.errors import CadenceError
 from core.services.gathered import Gathered
@@ -80,8 +80,7 @@ class Waiting:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the service's terminal is for the service
-    received, sent = _private_channel()
+    received, sent = private_channel()
     if hasattr(os, "nice"):
         os.nice(_NICE)
     setup = read(received)
@@ -92,16 +91,16 @@ def main() -> None:
     try:
         gather = _loaded(setup)
     except (CadenceError, OSError, ValueError, ImportError) as error:
-        _send(sent, Loaded(f"{error}"))
+        send(sent, Loaded(f"{error}"))
         return
     run_steadily()
-    _send(sent, Loaded())
+    send(sent, Loaded())
     with suppress(BrokenPipeError):  # the service has ended
         while True:
             newest, late = waiting.next()
             for one in late:
-                _send(sent, Answer(one.number, None))
-            _send(sent, _answer(newest, gather))
+                send(sent, Answer(one.number, None))
+            send(sent, _answer(newest, gather))
 
 
 def _answer(request: Request, gather: Gather) -> Answer:
@@ -120,19 +119,6 @@ def _loaded(setup: Setup) -> Gather:
     suggest = SuggestService(load_bundle(Path(setup.artifacts), setup.embedding_model, setup.version), setup.diversity)
     suggest.warm_up()
     return suggest.gather
-
-
-def _private_channel() -> tuple[BinaryIO, BinaryIO]:
-    """Standard input and output for messages alone: what libraries print goes to standard error."""
-    received, sent = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return received, sent
-
-
-def _send(sent: BinaryIO, message: object) -> None:
-    content = memoryview(packed(message))
-    while content:
-        content = content[sent.write(content) :]
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ RUNS_WHAT_IT_LOADS = {
 CALLS = {"torch.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen", "pandas.read_pickle"}
 BUILTINS = {"eval", "exec"}  # as names alone: `model.eval()` is torch's, `re.compile` and `compiled.exec` are none
 SWITCHES = {"shell", "allow_pickle", "trust_remote_code"}
-# The service and the model process that it starts itself speak through pipes of which nobody else holds an end.
-PIPES = {"api/model_child.py", "api/model_messages.py"}
+# The service and the processes that it starts itself speak through pipes of which nobody else holds an end.
+PIPES = {"config/child_process.py"}
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\#]+)", re.MULTILINE)
 
 
