@@ -65,7 +65,7 @@ class LifespanState(TypedDict):
 
 
 def lifespan_of(
-    settings: Settings, load: Load, spawn: Spawn | None, metrics: Metrics
+    settings: Settings, load: Load, spawn: Spawn | None, metrics: Metrics, *, write_apart: bool
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[LifespanState]]:
     """The lifespan of an app with these settings."""
 
@@ -74,8 +74,8 @@ def lifespan_of(
         configure_logging(settings.log.log_level)
         async with AsyncExitStack() as stack:
             try:
-                state = await _start(settings, load, spawn, metrics, stack)
-            except (CadenceError, SQLAlchemyError, OSError, ValueError, ImportError) as error:
+                state = await _start(settings, load, spawn, metrics, stack, write_apart=write_apart)
+            except (CadenceError, SQLAlchemyError, OSError, EOFError, ValueError, ImportError) as error:
                 _log.debug("start failed", exc_info=error)
                 raise StartError(" ".join(str(error).split())) from error
             cadence = state["cadence"]
@@ -86,7 +86,13 @@ def lifespan_of(
 
 
 async def _start(
-    settings: Settings, load: Load, spawn: Spawn | None, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    load: Load,
+    spawn: Spawn | None,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    *,
+    write_apart: bool,
 ) -> LifespanState:
     home = settings.storage.cadence_home
     database = Database(settings.storage.url)
@@ -114,7 +120,10 @@ async def _start(
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
+    writing = asyncio.create_task(database.write_apart()) if write_apart else None
     models = await load_warm(settings, None, load, spawn)
+    if writing is not None:
+        await writing
     if models.process is not None:
         stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
     run_steadily()

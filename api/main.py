@@ -44,15 +44,16 @@ from config.settings import Settings
 def create_app(settings: Settings, load: Load | None = None) -> FastAPI:
     """The app with these settings; nothing is opened or loaded before its lifespan begins.
 
-    `load` gives other models than the published ones; they are asked in threads.
+    `load` gives other models than the published ones; they are asked in threads, and a thread writes events.
     """
     counted = Metrics()
     spawn = model_process if load is None and settings.serving.model_processes else None
+    write_apart = load is None and settings.serving.writing_process
     app = FastAPI(
         title="Enhanced CADENCE",
         summary="Autosuggest and product search that learn from every keystroke and click",
         version="0.1.0",
-        lifespan=lifespan_of(settings, load or load_models, spawn, counted),
+        lifespan=lifespan_of(settings, load or load_models, spawn, counted, write_apart=write_apart),
         docs_url=DOCS_PATH,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever host the request names

@@ -243,6 +243,10 @@ class ServingSettings(Group):
         le=1,
         description="processes in which a worker asks the models; 0: in its threads, which then delay other replies",
     )
+    writing_process: bool = Field(
+        default=True,
+        description="whether a worker writes events to SQLite in a process of its own; 0: in a thread, delaying replies",
+    )
     max_waiting_requests: int = Field(
         default=64,
         ge=1,

@@ -47,6 +47,12 @@ class JobRunningError(CadenceError):
     code = "job_running"
 
 
+class OutcomeUnknownError(CadenceError):
+    """A transaction may be on disk, whole, or not at all: who knows has gone."""
+
+    code = "outcome_unknown"
+
+
 class ConflictError(CadenceError):
     """An identifier was used before with other content."""
 

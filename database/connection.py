@@ -3,7 +3,7 @@
 SQLite takes one writer at a time. Inside this process a lock queues the writers, so they never see SQLITE_BUSY from
 each other; between processes `BEGIN IMMEDIATE` and the busy timeout do the same, and on hot paths a thread that looks
 again every half millisecond: SQLite itself would sleep ever longer, up to 100 ms, while two workers share the lock.
-Readers run beside the writer (WAL).
+Readers run beside the writer (WAL). What comes with every event is written by a process of its own (`commit_apart`).
 """
 
 import asyncio
@@ -24,6 +24,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import TimeoutError as WriterBusyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from database.writing_process import WritingProcess
 
 T = TypeVar("T")
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,10 +49,7 @@ class _Direct:
     """
 
     def __init__(self, url: URL, *, writes: bool, threads: int) -> None:
-        self._engine = create_engine(
-            url.set(drivername="sqlite"), pool_size=threads, max_overflow=0, json_serializer=_to_json
-        )
-        _prepare_sqlite(self._engine, writes=writes, begin=_begin_soon if writes else None)
+        self._engine = sqlite_writer(url) if writes else _direct_engine(url, writes=False, connections=threads)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -73,6 +72,19 @@ class _Direct:
 
     async def dispose(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.dispose)
+
+
+def sqlite_writer(url: str | URL) -> Engine:
+    """An engine with one connection that writes, for one thread that may sleep until it has the lock."""
+    return _direct_engine(make_url(url), writes=True, connections=1)
+
+
+def _direct_engine(url: URL, *, writes: bool, connections: int) -> Engine:
+    engine = create_engine(
+        url.set(drivername="sqlite"), pool_size=connections, max_overflow=0, json_serializer=_to_json
+    )
+    _prepare_sqlite(engine, writes=writes, begin=_begin_soon if writes else None)
+    return engine
 
 
 def _engine(url: str, *, writes: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
@@ -143,6 +155,7 @@ class Database:
         self._writing = _engine(url, writes=True)
         self._reading = _engine(url, writes=False)
         self._one_writer = asyncio.Lock()
+        self._apart: WritingProcess | None = None
         is_sqlite = self.url.get_backend_name() == "sqlite"
         self._direct_writing = _Direct(self.url, writes=True, threads=1) if is_sqlite else None
         self._direct_reading = _Direct(self.url, writes=False, threads=2) if is_sqlite else None
@@ -174,6 +187,27 @@ class Database:
                 return await self._direct_writing.run(work)
             async with self._writing.begin() as connection:
                 return await connection.run_sync(work)
+
+    async def commit_apart(self, work: Callable[[Connection], T]) -> T:
+        """As `commit`, in the writing process while there is one: `work` and what it returns must be picklable.
+
+        Raises OutcomeUnknownError where that process ended before it said what became of the transaction.
+        """
+        if self._apart is None or not self._apart.ready:
+            return await self.commit(work)
+        async with self._turn_to_write():
+            return await self._apart.run(work)
+
+    async def write_apart(self) -> WritingProcess | None:
+        """Starts the writing process, which `dispose` ends. None: this database needs none.
+
+        Raises OSError, EOFError or TimeoutError where it cannot be started.
+        """
+        if self._direct_writing is not None:
+            apart = WritingProcess(self.url.render_as_string(hide_password=False))
+            await apart.start()
+            self._apart = apart
+        return self._apart
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:
@@ -234,7 +268,10 @@ class Database:
             return await self._direct_writing.outside(_truncate)
 
     async def dispose(self) -> None:
-        """Close every connection. The next use would open new ones."""
+        """Close every connection, and end the writing process. The next use would open new connections."""
+        if self._apart is not None:
+            await self._apart.close()
+            self._apart = None
         await self._reading.dispose()
         await self._writing.dispose()
         for direct in (self._direct_writing, self._direct_reading, self._direct_counting):

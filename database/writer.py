@@ -2,6 +2,8 @@
 
 While one group is being committed the next one gathers, and goes on gathering for a moment after that: a transaction
 has its price, and many small ones stored a fifth fewer events (training/LOG.md). Who comes alone waits for nobody.
+Transactions run in the database's writing process, where it has one. Should that end before it says what became of a
+group, the group is tried once more here: events that are there already stay as they are.
 Profiles are folded forward in the same transaction, and handed on before the callers learn of it: who asks next is
 served by what they just did. Shown lists are written behind, in batches; they may be lost in a crash, events
 acknowledged may not.
@@ -22,11 +24,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as WriterBusyError
 
 from core.domain import Engagement
-from core.errors import ConflictError, OverloadedError
+from core.errors import ConflictError, OutcomeUnknownError, OverloadedError
 from database.connection import Database
 from database.repositories.events import content_digest, insert_new, stored_digests
 from database.repositories.lists import ListLog, insert_lists
-from database.repositories.profiles import StoredProfile, fold_new, time_after_links
+from database.repositories.profiles import StoredProfile, fold_new, profiles_of, time_after_links
 
 MAX_EVENTS_WAITING = 10_000  # about a second of writing; beyond it callers are told to come back
 MAX_EVENTS_PER_COMMIT = 500  # with their profiles, each of another shopper: keeps the write lock at about 100 ms
@@ -55,6 +57,10 @@ async def _nobody(_: Sequence[StoredProfile]) -> None:
     pass
 
 
+def _now() -> datetime:  # by name, for the writing process
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     events: tuple[Engagement, ...]
@@ -69,7 +75,7 @@ class EventWriter:
     def __init__(
         self,
         database: Database,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = _now,
         folded: Folded = _nobody,
     ) -> None:
         self.lists_dropped = 0  # queue full, or not writable
@@ -209,7 +215,11 @@ class EventWriter:
 
     async def _commit(self, group: list[_Waiting]) -> list[list[Appended]]:
         batches = [waiting.events for waiting in group]
-        outcomes, folded = await self._database.commit(partial(_append, batches, self._clock))
+        try:
+            outcomes, folded = await self._database.commit_apart(partial(_append, batches, self._clock))
+        except OutcomeUnknownError:
+            _log.warning("a group of events is written again", events=sum(map(len, batches)))
+            outcomes, folded = await self._database.commit(partial(_append, batches, self._clock, again=True))
         self.events_written += sum(one is Appended.NEW for batch in outcomes for one in batch)
         if folded:
             await self._folded(folded)
@@ -237,10 +247,10 @@ class EventWriter:
         for at in range(0, len(batch), LISTS_PER_COMMIT):
             some = batch[at : at + LISTS_PER_COMMIT]
             try:
-                # In the writing thread: a request waits for it no longer than for one group.
-                await self._database.commit(partial(insert_lists, batch=some))
+                # Where events are written: a request waits for it no longer than for one group.
+                await self._database.commit_apart(partial(insert_lists, batch=some))
                 self.lists_written += len(some)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, OutcomeUnknownError) as error:
                 lost = batch[at:] if isinstance(error, (OperationalError, WriterBusyError)) else some
                 self.lists_dropped += len(lost)
                 _log.warning("shown lists not written", lists=len(lost), error=type(error).__name__)
@@ -256,9 +266,16 @@ class EventWriter:
 
 
 def _append(
-    batches: Sequence[Sequence[Engagement]], clock: Callable[[], datetime], connection: Connection
+    batches: Sequence[Sequence[Engagement]],
+    clock: Callable[[], datetime],
+    connection: Connection,
+    *,
+    again: bool = False,
 ) -> tuple[list[list[Appended]], list[StoredProfile]]:
-    """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles."""
+    """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles.
+
+    `again`: it was tried before, and perhaps done. So the profiles of all these events are returned, new or not.
+    """
     events = [event for batch in batches for event in batch]
     received_at = time_after_links(connection, events, clock())  # the write lock is held
     unclaimed = insert_new(connection, events, received_at)
@@ -274,4 +291,5 @@ def _append(
         return Appended.DUPLICATE if digests[event.event_id] == content_digest(event) else Appended.CONFLICT
 
     outcomes = [[outcome(event) for event in batch] for batch in batches]
-    return outcomes, fold_new(connection, new, received_at)
+    folded = fold_new(connection, new, received_at)
+    return outcomes, profiles_of(connection, events) if again else folded

@@ -63,6 +63,14 @@ def find_profile(connection: Connection, owner: str) -> StoredProfile | None:
     return None if row is None else StoredProfile(row.owner, row.version, row.profile)
 
 
+def profiles_of(connection: Connection, some: Sequence[Engagement]) -> list[StoredProfile]:
+    """What is stored of those who did this, once each."""
+    named = (owner_of(event.user_key, event.session_id) for event in some)
+    owners = {owner for owner in named if owner is not None}
+    owners |= set(_signed_in(connection, sorted(owners)).values())
+    return [stored for owner in sorted(owners) if (stored := find_profile(connection, owner)) is not None]
+
+
 def fold_new(connection: Connection, new: Sequence[Engagement], now: datetime) -> list[StoredProfile]:
     """Folds events that this transaction has inserted; returns the profiles that changed."""
     groups: dict[str, list[Engagement]] = defaultdict(list)

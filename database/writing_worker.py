@@ -1,0 +1,50 @@
+"""`python -m database.writing_worker`: one transaction after the other, for `database/writing_process.py`.
+
+Each message is a function of a connection; what it returns, or raises, goes back once its transaction is committed
+(and on disk), or rolled back. The process ends when its input does, after the transaction that it is in.
+"""
+
+import pickle
+from contextlib import suppress
+from typing import cast
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.child_process import private_channel, read, send
+from database.connection import sqlite_writer
+from database.writing_process import Done, Setup, Work
+
+
+def main() -> None:
+    received, sent = private_channel()
+    setup = read(received)
+    if not isinstance(setup, Setup):
+        return
+    engine = sqlite_writer(setup.url)
+
+    def transact(work: Work) -> Done:
+        try:
+            with engine.begin() as connection:
+                result = work(connection)
+        except Exception as error:  # noqa: BLE001  # it is raised in the service, for this work alone
+            return Done(error=_portable(error))
+        return Done(result)
+
+    with suppress(BrokenPipeError):  # the service has ended
+        send(sent, None)
+        while (work := read(received)) is not None:
+            send(sent, transact(cast(Work, work)))
+    engine.dispose()
+
+
+def _portable(error: Exception) -> Exception:
+    """`error`, or what tells of it where it cannot be sent."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    except Exception as problem:  # noqa: BLE001  # errors of drivers are made in many ways
+        return SQLAlchemyError(f"{type(error).__name__}, which cannot be sent: {type(problem).__name__}")
+    return error
+
+
+if __name__ == "__main__":
+    main()
