@@ -245,7 +245,7 @@ class ServingSettings(Group):
     )
     writing_process: bool = Field(
         default=True,
-        description="whether a worker writes events to SQLite in a process of its own; 0: in a thread, delaying replies",
+        description="whether a worker writes events to SQLite in its own process; 0: in a thread, delaying replies",
     )
     max_waiting_requests: int = Field(
         default=64,
