@@ -6,6 +6,7 @@ Each message is a function of a connection; what it returns, or raises, goes bac
 
 import pickle
 from contextlib import suppress
+from importlib import import_module
 from typing import cast
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,7 @@ def main() -> None:
     if not isinstance(setup, Setup):
         return
     engine = sqlite_writer(setup.url)
+    import_module("database.writer")  # what it will be asked for: the first event does not wait for it
 
     def transact(work: Work) -> Done:
         try:

@@ -14,7 +14,7 @@ from core.domain import Action, Engagement, EventFacts, PreviousQuery
 from core.text.normalize import normalize
 from database.models import events
 from database.repositories.demo_traffic import IS_TRAFFIC
-from database.repositories.statements import chunks, upsert
+from database.repositories.statements import chunks, known_keys, plain_upsert, upsert
 
 _canonical = json.JSONEncoder(sort_keys=True).encode  # `dumps` makes an encoder for every call
 
@@ -87,12 +87,20 @@ def insert_new(
     """As `EventRepository.add_many`, on a plain connection."""
     if not batch:
         return set()
-    statement = (
-        upsert(connection.dialect, events)
-        .on_conflict_do_nothing(index_elements=["event_id"])
-        .returning(events.c.event_id)
-    )
-    return set(connection.execute(statement, [_row(event, received_at, import_id) for event in batch]).scalars())
+    if connection.dialect.name != "sqlite":
+        statement = (
+            upsert(connection.dialect, events)
+            .on_conflict_do_nothing(index_elements=["event_id"])
+            .returning(events.c.event_id)
+        )
+        return set(connection.execute(statement, [_row(event, received_at, import_id) for event in batch]).scalars())
+    # Who writes to SQLite is alone: what is not there now will not be there a moment later.
+    known = known_keys(connection, events.c.event_id, [event.event_id for event in batch])
+    new = {event.event_id: event for event in reversed(batch) if event.event_id not in known}  # the first of each id
+    if new:
+        insert, values = plain_upsert(connection.dialect, events, "event_id", replace=False)
+        connection.exec_driver_sql(insert, [values(_row(event, received_at, import_id)) for event in new.values()])
+    return set(new)
 
 
 def stored_digests(connection: Connection, event_ids: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from core.errors import ProfileError
 from core.personalization.profile import Profile, canonical
 from database.models import events, profile_links, profiles
 from database.repositories.events import ENGAGEMENT_COLUMNS, event_of
-from database.repositories.statements import chunks, upsert
+from database.repositories.statements import chunks, plain_upsert, upsert
 
 SNAPSHOT_AFTER = timedelta(days=1)  # as late as an event may come in: so the older one is always earlier
 _SNAPSHOTS = 2
@@ -309,11 +309,9 @@ def _read_snapshots(stored: Sequence[Sequence[str]]) -> list[_State]:
 
 
 def _store(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = upsert(connection.dialect, profiles)
-    replaced = {name: statement.excluded[name] for name in rows[0] if name != "owner"}
-    connection.execute(statement.on_conflict_do_update(index_elements=["owner"], set_=replaced), list(rows))
+    if rows:
+        statement, values = plain_upsert(connection.dialect, profiles, "owner", replace=True)
+        connection.exec_driver_sql(statement, [values(row) for row in rows])
 
 
 _KNOWN = select(profiles.c.owner, profiles.c.version, profiles.c.profile)
