@@ -54,6 +54,7 @@ def load_models(settings: Settings, version: str | None = None) -> Models:
         is_known=suggest.is_known,
         head=suggest.head,
         finds=suggest.finds,
+        serves=search.serves,
         event_facts=search.event_facts,
         has_reranker=bundle.reranker is not None,
         learnt_before=datetime.fromisoformat(cut) if cut else None,

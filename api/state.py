@@ -67,6 +67,7 @@ class Models:
     is_known: Callable[[str], bool]  # whether a normalised query was completed before the version was made
     head: Callable[[int], Sequence[str]]  # that many prefixes which are typed most, the most frequent first
     finds: Callable[[str], int | None]  # products that a normalised query finds; None without a catalogue
+    serves: Callable[[str], bool]  # whether a product id is in the index; what is not may be about to be
     event_facts: Callable[[str | None, Sequence[str]], EventFacts]  # of a product id, and of products above it
     has_reranker: bool  # whether lists can be ranked by what was learnt from shown ones
     learnt_before: datetime | None  # searches that are earlier are part of the version

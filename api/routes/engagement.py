@@ -37,7 +37,8 @@ _RESPONSES = problem_responses(401, 403, 409, 503)
 async def engagement(body: EngagementRequest, state: State, authorization: Authorization = None) -> EngagementResponse:
     """Store one event. Repeating it with the same `event_id` changes nothing; another event under that id is a 409."""
     [event] = await with_facts(state, [_event(state, authorization, body, prefix="")])
-    new, known = await asyncio.gather(state.writer.append(event), _known_items(state, [event]))
+    new = await state.writer.append(event)
+    known = await _known_items(state, [event])
     if new:
         _note_completed(state, event)
     return _response(event, Appended.NEW if new else Appended.DUPLICATE, known)
@@ -53,7 +54,8 @@ async def engagement_batch(
         some = enumerate(body.events[start : start + _AT_ONCE], start)
         events += await with_facts(state, [_event(state, authorization, one, f"events.{at}.") for at, one in some])
         await asyncio.sleep(0)  # keystrokes come in between
-    outcomes, known = await asyncio.gather(state.writer.append_many(events), _known_items(state, events))
+    outcomes = await state.writer.append_many(events)
+    known = await _known_items(state, events)
     for event, outcome in zip(events, outcomes, strict=True):
         if outcome is Appended.NEW:
             _note_completed(state, event)
@@ -95,7 +97,11 @@ def _bad_time(prefix: str, what: str) -> ProblemError:
 
 
 async def _known_items(state: AppState, events: Collection[Engagement]) -> Collection[str]:
-    return await state.known_items.among(event.item_id for event in events if event.item_id is not None)
+    """Products that the index has are known; of others (too new, or gone from it) the database is asked."""
+    serves = state.models.serves
+    named = {event.item_id for event in events if event.item_id is not None}
+    served = {one for one in named if serves(one)}
+    return served.union(await state.known_items.among(named - served))
 
 
 def _response(event: Engagement, outcome: Appended, known: Collection[str]) -> EngagementResponse:

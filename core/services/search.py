@@ -111,6 +111,11 @@ class SearchService:
             raise NoCatalogError("this shop was set up from queries alone: there are no products to recommend")
         return self._recommender.recommend(shopper, limit, product_id, reasons, explain=explain)
 
+    def serves(self, product_id: str) -> bool:
+        """Whether a product is in the index now."""
+        index = self._bundle.current.index
+        return index is not None and index.row_of(product_id) is not None
+
     def event_facts(self, product_id: str | None, skipped: Sequence[str] = ()) -> EventFacts:
         """What is known now of an event's product, and of what stood above it and was left alone."""
         index = self._bundle.current.index

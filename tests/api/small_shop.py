@@ -130,6 +130,7 @@ class SmallShop:
             is_known=QUERIES.__contains__,
             head=lambda count: self.head[:count],
             finds=lambda text: sum(set(words(text)) <= set(words(product.title)) for product in PRODUCTS),
+            serves=lambda product_id: False,
             event_facts=lambda product_id, skipped: EventFacts(brand="Acme", skipped=tuple(skipped)),
             has_reranker=False,
             learnt_before=None,
