@@ -17,7 +17,7 @@ from core.domain import ACTION_WEIGHTS, Action
 from core.personalization.crowd import Crowd, cohort_key
 from core.personalization.keys import NO_KEY, Space, key_of
 from database.connection import Database
-from database.repositories.live_searches import OVERLAP
+from database.repositories.log_window import LogWindow
 from database.repositories.product_events import ProductEvent, latest_product_events, product_events_received
 
 COHORTS = ("device", "location", "referrer")
@@ -34,8 +34,7 @@ class CrowdFollower:
     ) -> None:
         self.crowd = Crowd()
         self._database, self._settings, self._clock = database, settings, clock
-        self._seen: dict[str, datetime] = {}  # events of the time that is read again
-        self._looked_at: datetime | None = None
+        self._window = LogWindow()
         self._one_at_a_time = asyncio.Lock()
 
     async def refresh(self) -> None:
@@ -46,7 +45,7 @@ class CrowdFollower:
     async def learn_anew(self) -> None:
         """From the log alone, for something was removed from it. Raises SQLAlchemyError when it cannot be read."""
         async with self._one_at_a_time:
-            self.crowd, self._seen, self._looked_at = Crowd(), {}, None
+            self.crowd, self._window = Crowd(), LogWindow()
             await self._database.read(self._read)
 
     async def keep_fresh(self, stop: asyncio.Event) -> None:
@@ -54,17 +53,15 @@ class CrowdFollower:
         await at_intervals(self.refresh, self._settings.crowd_refresh_seconds, stop, "events of products not read")
 
     def _read(self, connection: Connection) -> None:
-        now = self._clock()
-        if self._looked_at is None:
+        since = self._window.since(self._clock())
+        if since is None:
             found = latest_product_events(connection, self._settings.crowd_events)
         else:
-            found = product_events_received(connection, self._looked_at - OVERLAP, self._seen)
+            found = product_events_received(connection, since, self._window.known)
         for event in found:
-            if event.received_at >= now - OVERLAP:
-                self._seen[event.event_id] = event.received_at
+            self._window.note(event.event_id, event.received_at)
             self._add(event)
-        self._looked_at = now
-        self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
+        self._window.looked()
 
     def _add(self, event: ProductEvent) -> None:
         action, kind = Action(event.action), (event.facts or {}).get("kind")

@@ -29,7 +29,8 @@ from core.retrieval.live import LiveIndex
 from core.services.live_shoppers import LiveShoppers
 from core.text.personal import looks_personal
 from database.connection import Database
-from database.repositories.live_searches import OVERLAP, searches_received, searches_since
+from database.repositories.live_searches import searches_received, searches_since
+from database.repositories.log_window import LogWindow
 
 _SECONDS_PER_DAY = 86_400.0
 _ROUNDING = 1e-9
@@ -119,8 +120,7 @@ class LiveQueries:
         self._shoppers: LiveShoppers
         self._ways: dict[str, dict[str, set[int]]] = {}  # how texts are written, not as normalised alone, and by whom
         self.forms: dict[str, str] = {}
-        self._seen: dict[str, datetime]  # events of the time that is read again
-        self._looked_at: datetime | None = None
+        self._window = LogWindow()
         self._touched: set[str] = set()  # what the index may not say correctly
         self._learnt: set[str] = set()
         self._refused: dict[str, str] = {}
@@ -128,21 +128,19 @@ class LiveQueries:
         self._catalog_number = self._follows.catalog_number  # as of which `_finding` holds
 
     def _read(self, connection: Connection) -> None:
-        cut, now = self._follows.learnt_before, self._clock()
-        if self._looked_at is None:
-            self._shoppers, self._seen = LiveShoppers(), {}  # whatever a reading that failed left behind
+        cut, since = self._follows.learnt_before, self._window.since(self._clock())
+        if since is None:
+            self._shoppers, self._window.known = LiveShoppers(), {}  # whatever a reading that failed left behind
             found = searches_since(connection, cut)
         else:
-            found = searches_received(connection, self._looked_at - OVERLAP, self._seen)
+            found = searches_received(connection, since, self._window.known)
         for search in found:
             if cut is not None and search.at < cut:
                 continue
-            if search.received_at >= now - OVERLAP:
-                self._seen[search.event_id] = search.received_at
+            self._window.note(search.event_id, search.received_at)
             self._touched.update(self._shoppers.complete(search.text, search.shopper, search.at))
             self._note_form(search.text, " ".join(search.written.lower().split()), search.shopper)
-        self._looked_at = now
-        self._seen = {event_id: at for event_id, at in self._seen.items() if at >= now - OVERLAP}
+        self._window.looked()
 
     def _note_form(self, text: str, written: str, shopper: str) -> None:
         """Shows a text as half of its shoppers write it, once enough of them do: one alone writes for nobody else."""

@@ -1,14 +1,8 @@
-"""Completed searches as they come in, for learning from them while they are fresh.
-
-Events are stamped before they are committed, so one may become visible after another that was stamped later. Whoever
-follows them therefore looks back to a while before the last look (`OVERLAP`) and skips the events it knows by their
-ids: nothing is lost, and reading twice changes nothing. A row number would do for SQLite alone, which has one writer; a
-sequence of PostgreSQL is handed out before the commit, too.
-"""
+"""Completed searches as they come in, for learning from them while they are fresh (`log_window.py` says which)."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import starmap
 from typing import Any
 
@@ -19,7 +13,6 @@ from database.models import events
 from database.repositories.demo_traffic import IS_TRAFFIC
 from database.repositories.statements import unknown_rows
 
-OVERLAP = timedelta(seconds=15)  # a writer waits at most 5 s for another process; the rest is for clocks that differ
 _ROWS_AT_ONCE = 5_000
 
 

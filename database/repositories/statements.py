@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -66,21 +66,27 @@ def known_keys(connection: Connection, column: ColumnElement[str], keys: Sequenc
 
 def unknown_rows(
     connection: Connection, rows: Select[Any], key: ColumnElement[str], known: Container[str]
-) -> Iterator[Row[Any]]:
+) -> Iterator[tuple[Any, ...]]:
     """What `rows` selects, in no order, but for those whose `key` is known: of these nothing else is read."""
     keys = _all(connection, rows.with_only_columns(key).order_by(None))
-    for some in chunks([one for one in keys if one not in known]):
-        yield from connection.execute(rows.where(key.in_(some)))
+    for some in chunks([one for (one,) in keys if one not in known]):
+        yield from _all(connection, rows.where(key.in_(some)).order_by(None))
 
 
-def _all(connection: Connection, texts: Select[str]) -> Sequence[str]:
-    """What a select of one column of texts finds.
+def _all(connection: Connection, rows: Select[Any]) -> Iterator[tuple[Any, ...]]:
+    """What a select finds: texts, numbers, times and JSON.
 
     As one row from SQLite: its driver lets go of the interpreter's lock for every row, and in a busy process waits for
     it each time, so that ten thousand keys kept everybody waiting for 0.1 s and longer.
     """
-    if connection.dialect.name != "sqlite":
-        return connection.execute(texts).scalars().all()
-    [column] = texts.subquery().columns
-    found: list[str] = json.loads(connection.execute(select(func.json_group_array(column))).scalar_one())
-    return found
+    dialect = connection.dialect
+    if dialect.name != "sqlite":
+        yield from map(tuple, connection.execute(rows))
+        return
+    columns = rows.subquery().columns
+    found = connection.execute(select(func.json_group_array(func.json_array(*columns)))).scalar_one()
+    processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    for values in json.loads(found):
+        yield tuple(
+            value if process is None else process(value) for value, process in zip(values, processors, strict=True)
+        )
