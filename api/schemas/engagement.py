@@ -22,6 +22,7 @@ from core.domain import Action
 
 MAX_BATCH = 1_000
 MAX_ADDITIONAL_BYTES = 8_192  # of the JSON text: notes about an event, not documents
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # `dumps` makes an encoder for every call
 _QUERY_ACTIONS = {Action.SEARCH, Action.SUGGESTION_CLICK}
 _EITHER = {Action.IMPRESSION}  # a product or a suggestion was shown
 
@@ -48,8 +49,10 @@ class EngagementRequest(RequestBody):
     @field_validator("additional_data")
     @classmethod
     def _storable(cls, value: dict[str, object] | None) -> dict[str, object] | None:
+        if value is None:
+            return None
         try:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            text = _to_json(value)
             size = len(text.encode())  # raises for half of a surrogate pair
         except (ValueError, RecursionError):
             raise ValueError("holds a number or text that JSON cannot carry, or is nested too deeply") from None
