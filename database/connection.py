@@ -198,8 +198,13 @@ class Database:
         async with self._turn_to_write():
             return await self._apart.run(work)
 
-    async def write_apart(self) -> WritingProcess | None:
-        """Starts the writing process, which `dispose` ends. None: this database needs none.
+    @property
+    def apart(self) -> WritingProcess | None:
+        """The writing process, where there is one."""
+        return self._apart
+
+    async def write_apart(self) -> None:
+        """Starts the writing process, which `dispose` ends. PostgreSQL needs none: its own processes write.
 
         Raises OSError, EOFError or TimeoutError where it cannot be started.
         """
@@ -207,7 +212,6 @@ class Database:
             apart = WritingProcess(self.url.render_as_string(hide_password=False))
             await apart.start()
             self._apart = apart
-        return self._apart
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:

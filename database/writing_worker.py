@@ -4,6 +4,7 @@ Each message is a function of a connection; what it returns, or raises, goes bac
 (and on disk), or rolled back. The process ends when its input does, after the transaction that it is in.
 """
 
+import os
 import pickle
 from contextlib import suppress
 from importlib import import_module
@@ -15,12 +16,16 @@ from config.child_process import private_channel, read, send
 from database.connection import sqlite_writer
 from database.writing_process import Done, Setup, Work
 
+_NICE = 5  # keystrokes go first; the models, without which there is a list too, come last (10)
+
 
 def main() -> None:
     received, sent = private_channel()
     setup = read(received)
     if not isinstance(setup, Setup):
         return
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     engine = sqlite_writer(setup.url)
     import_module("database.writer")  # what it will be asked for: the first event does not wait for it
 

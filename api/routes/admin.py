@@ -22,6 +22,7 @@ from api.schemas.operations import (
     PersonalizationStats,
     StatsResponse,
     TrafficStats,
+    WritingProcessStats,
 )
 from api.state import AppState, Models
 from core import artifacts
@@ -46,6 +47,7 @@ async def stats(state: State) -> StatsResponse:
         stages=metrics.stage_summaries(),
         pending_inference=state.threads.pending,
         model_process=_process(models),
+        writing_process=_writing(state.database),
         cache=_cache(state.candidates),
         models=ModelStats(
             version=models.version,
@@ -136,6 +138,13 @@ def _process(models: Models) -> ModelProcessStats | None:
         return None
     asked = models.process
     return ModelProcessStats(state=asked.state, pid=asked.pid, pending=asked.pending, restarts=asked.restarts)
+
+
+def _writing(database: Database) -> WritingProcessStats | None:
+    apart = database.apart
+    if apart is None:
+        return None
+    return WritingProcessStats(state="ready" if apart.ready else "away", pid=apart.pid, restarts=apart.restarts)
 
 
 def _cache(candidates: Candidates) -> CacheStats:

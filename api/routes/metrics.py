@@ -58,6 +58,7 @@ class _Worker(Collector):
         yield from _written(state)
         yield from _served(state)
         yield from _model_process(state)
+        yield from _writing_process(state)
         yield from _drift(state)
 
 
@@ -116,6 +117,16 @@ def _model_process(state: AppState) -> Iterator[Metric]:
         pending.add_metric([], process.pending)
         restarts.add_metric([], process.restarts)
     yield from (ready, pending, restarts)
+
+
+def _writing_process(state: AppState) -> Iterator[Metric]:
+    """Without series where a thread writes events."""
+    ready = GaugeMetricFamily("cadence_writing_process_ready", "1 if it writes events", labels=())
+    restarts = CounterMetricFamily("cadence_writing_process_restarts", "since the start", labels=())
+    if (process := state.database.apart) is not None:
+        ready.add_metric([], int(process.ready))
+        restarts.add_metric([], process.restarts)
+    yield from (ready, restarts)
 
 
 def _drift(state: AppState) -> Iterator[Metric]:

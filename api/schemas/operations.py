@@ -84,6 +84,12 @@ class ModelProcessStats(ResponseBody):
     restarts: int = Field(description="since this version is served")
 
 
+class WritingProcessStats(ResponseBody):
+    state: Literal["ready", "away"] = Field(description="away: a thread writes events until another one is ready")
+    pid: int | None
+    restarts: int = Field(description="since the service was started")
+
+
 class DriftMeasureStats(ResponseBody):
     name: str
     value: float | None = Field(description="null: unknown")
@@ -125,6 +131,7 @@ class StatsResponse(ResponseBody):
     stages: Mapping[str, Mapping[str, Mapping[str, float]]] = Field(description="milliseconds, by flow and stage")
     pending_inference: int
     model_process: ModelProcessStats | None = Field(description="null: the models are asked in threads")
+    writing_process: WritingProcessStats | None = Field(description="null: events are written in a thread")
     cache: CacheStats
     models: ModelStats
     data: DataStats
