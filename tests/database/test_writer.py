@@ -36,9 +36,16 @@ def shown(request_id: str) -> ListLog:
     return ListLog(request_id, "suggest", "s", "red", items, "v1", NOW)
 
 
-@pytest.fixture
-async def writer(database: Database) -> AsyncIterator[EventWriter]:
-    writer = EventWriter(database, clock=lambda: NOW)
+def noon() -> datetime:
+    return NOW
+
+
+@pytest.fixture(params=["in a thread", "in a process"])
+async def writer(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[EventWriter]:
+    if request.param == "in a process":
+        await database.write_apart()
+        assert database.apart is not None and database.apart.ready
+    writer = EventWriter(database, clock=noon)
     writer.start()
     yield writer
     await writer.close()
@@ -52,13 +59,13 @@ async def stored(database: Database) -> int:
 def counted_commits(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is written from now on, transaction by transaction."""
     transactions: list[object] = []
-    commit = database.commit
+    commit = database.commit_apart
 
     async def counted(work: Callable[[Connection], object]) -> object:
         transactions.append(work)
         return await commit(work)
 
-    monkeypatch.setattr(database, "commit", counted)
+    monkeypatch.setattr(database, "commit_apart", counted)
     return transactions
 
 
