@@ -138,8 +138,8 @@ class _Faults:
             self._phase("nothing broken", lambda: None, lambda: ""),
             self._phase("Redis stopped (SIGSTOP)", self._redis.stop, self._redis_goes_on),
             self._phase("Redis killed (SIGKILL), then empty", self._redis.kill, self._redis_anew),
-            self._phase("model process stopped (SIGSTOP)", lambda: self._child("STOP"), self._other_child, 6),
-            self._phase("model process killed (SIGKILL)", lambda: self._child("KILL"), self._other_child),
+            *self._phases_of("model process"),
+            *self._phases_of("writing process"),
             self._phase("database locked by another process", self._lock, self._unlock),
             self._phase("disk full", self._fill, self._free),
             self._phase("artifact damaged, then POST /admin/reload", self._damage, self._repair),
@@ -173,16 +173,25 @@ class _Faults:
         self._redis.process = start_redis(self._folder).process
         return f"cache failures {self._stats()['cache']['failures']}"
 
-    def _child(self, how: str) -> None:
-        pid = self._stats()["model_process"]["pid"]
+    def _phases_of(self, which: str) -> Iterator[Phase]:
+        name = which.replace(" ", "_")
+
+        def another() -> str:
+            return self._other_child(name)
+
+        yield self._phase(f"{which} stopped (SIGSTOP)", lambda: self._child(name, "STOP"), another, 6)
+        yield self._phase(f"{which} killed (SIGKILL)", lambda: self._child(name, "KILL"), another)
+
+    def _child(self, name: str, how: str) -> None:
+        pid = self._stats()[name]["pid"]
         self._children.append(pid)
         subprocess.run(["kill", f"-{how}", str(pid)], check=True)
 
-    def _other_child(self) -> str:
+    def _other_child(self, name: str) -> str:
         """The service has to do this itself."""
         begun = time.monotonic()
         while time.monotonic() - begun < RECOVERY_SECONDS:
-            process = self._stats()["model_process"]
+            process = self._stats()[name]
             if process["state"] == "ready" and process["pid"] not in self._children:
                 return f"another one is there, {process['restarts']} restarts"
             time.sleep(0.2)
@@ -204,7 +213,8 @@ class _Faults:
     def _fill(self) -> None:
         if self._disk is None:
             limit = (self._server.home / "cadence.sqlite3").stat().st_size // 2
-            resource.prlimit(self._server.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            for pid in (self._server.process.pid, self._stats()["writing_process"]["pid"]):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             return
         self._shorten_log()
         with (self._disk / "filler").open("wb", buffering=0) as filler:
@@ -225,7 +235,8 @@ class _Faults:
     def _free(self) -> str:
         if self._disk is None:
             unlimited = resource.RLIM_INFINITY
-            resource.prlimit(self._server.process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+            for pid in (self._server.process.pid, self._stats()["writing_process"]["pid"]):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
             return "by RLIMIT_FSIZE"
         (self._disk / "filler").unlink()
         return "really full"
