@@ -113,6 +113,15 @@ def send(sent: BinaryIO, message: object) -> None:
         content = content[sent.write(content) :]
 
 
+def can_be_sent(message: object) -> bool:
+    """Whether it can be made anew on the other side: errors of drivers are made in many ways."""
+    try:
+        pickle.loads(pickle.dumps(message))  # noqa: S301  # our own
+    except Exception:  # noqa: BLE001  # whatever their constructors say
+        return False
+    return True
+
+
 def _packed(message: object) -> bytes:
     content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(content)) + content

@@ -5,14 +5,13 @@ Each message is a function of a connection; what it returns, or raises, goes bac
 """
 
 import os
-import pickle
 from contextlib import suppress
 from importlib import import_module
 from typing import cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from config.child_process import private_channel, read, send
+from config.child_process import can_be_sent, private_channel, read, send
 from database.connection import sqlite_writer
 from database.writing_process import Done, Setup, Work
 
@@ -46,11 +45,7 @@ def main() -> None:
 
 def _portable(error: Exception) -> Exception:
     """`error`, or what tells of it where it cannot be sent."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
-    except Exception as problem:  # noqa: BLE001  # errors of drivers are made in many ways
-        return SQLAlchemyError(f"{type(error).__name__}, which cannot be sent: {type(problem).__name__}")
-    return error
+    return error if can_be_sent(error) else SQLAlchemyError(f"{type(error).__name__}, which cannot be sent")
 
 
 if __name__ == "__main__":
