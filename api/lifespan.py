@@ -120,12 +120,12 @@ async def _start(
 
     threads = InferenceThreads(settings.serving.inference_threads, settings.serving.max_waiting_requests)
     stack.callback(threads.close)
-    writing = asyncio.create_task(database.write_apart()) if write_apart else None
+    writing = asyncio.create_task(database.write_apart() if write_apart else asyncio.sleep(0))
+    stack.push_async_callback(_stopped, writing)
     models = await load_warm(settings, None, load, spawn)
-    if writing is not None:
-        await writing
     if models.process is not None:
         stack.push_async_callback(models.process.close)  # closed before, where another version was swapped in
+    await writing
     run_steadily()
 
     profiles = ProfileCache(database, marks_of(settings), shared_profiles(settings))
@@ -218,3 +218,9 @@ async def _start(
 
     stack.push_async_callback(stop_background)
     return {"cadence": state, "reloader": reloader, "job_processes": job_processes}
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    """Where the start fails before it is done."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

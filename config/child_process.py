@@ -89,9 +89,11 @@ class Child:
 def private_channel() -> tuple[BinaryIO, BinaryIO]:
     """In the child, first of all: its standard input and output for messages alone.
 
-    What libraries print goes to standard error, and Ctrl-C in the service's terminal is for the service.
+    What libraries print goes to standard error. Ctrl-C in the service's terminal is for the service, and so is what a
+    supervisor tells the whole group: a child ends when the service has no more work for it.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_IGN)
     received, sent = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return received, sent
@@ -102,7 +104,10 @@ def read(received: BinaryIO) -> object | None:
     length = received.read(_LENGTH.size)
     if len(length) < _LENGTH.size:
         return None
-    message: object = pickle.loads(received.read(_LENGTH.unpack(length)[0]))  # noqa: S301  # see the module's docstring
+    content = received.read(size := _LENGTH.unpack(length)[0])
+    if len(content) < size:  # the service was killed in the middle of it
+        return None
+    message: object = pickle.loads(content)  # noqa: S301  # see the module's docstring
     return message
 
 

@@ -156,6 +156,7 @@ class Database:
         self._reading = _engine(url, writes=False)
         self._one_writer = asyncio.Lock()
         self._apart: WritingProcess | None = None
+        self._file = _file(self.url)
         is_sqlite = self.url.get_backend_name() == "sqlite"
         self._direct_writing = _Direct(self.url, writes=True, threads=1) if is_sqlite else None
         self._direct_reading = _Direct(self.url, writes=False, threads=2) if is_sqlite else None
@@ -183,19 +184,22 @@ class Database:
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its transaction is committed (and on disk). The short way, for hot paths."""
         async with self._turn_to_write():
-            if self._direct_writing is not None:
-                return await self._direct_writing.run(work)
-            async with self._writing.begin() as connection:
-                return await connection.run_sync(work)
+            return await self._committed(work)
+
+    async def _committed(self, work: Callable[[Connection], T]) -> T:
+        if self._direct_writing is not None:
+            return await self._direct_writing.run(work)
+        async with self._writing.begin() as connection:
+            return await connection.run_sync(work)
 
     async def commit_apart(self, work: Callable[[Connection], T]) -> T:
         """As `commit`, in the writing process while there is one: `work` and what it returns must be picklable.
 
         Raises OutcomeUnknownError where that process ended before it said what became of the transaction.
         """
-        if self._apart is None or not self._apart.ready:
-            return await self.commit(work)
         async with self._turn_to_write():
+            if self._apart is None or not self._apart.ready:
+                return await self._committed(work)
             return await self._apart.run(work)
 
     @property
@@ -204,12 +208,12 @@ class Database:
         return self._apart
 
     async def write_apart(self) -> None:
-        """Starts the writing process, which `dispose` ends. PostgreSQL needs none: its own processes write.
+        """Starts the writing process of a migrated SQLite file, which `dispose` ends. Other databases have none.
 
-        Raises OSError, EOFError or TimeoutError where it cannot be started.
+        Raises OSError, EOFError or TimeoutError where it cannot be started, SQLAlchemyError where it finds no table.
         """
-        if self._direct_writing is not None:
-            apart = WritingProcess(self.url.render_as_string(hide_password=False))
+        if self._file is not None:
+            apart = WritingProcess(self._file)
             await apart.start()
             self._apart = apart
 
@@ -281,6 +285,13 @@ class Database:
         for direct in (self._direct_writing, self._direct_reading, self._direct_counting):
             if direct is not None:
                 await direct.dispose()
+
+
+def _file(url: URL) -> str | None:
+    """The same URL with an absolute path; None for what is no file of SQLite."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return url.set(database=str(Path(url.database).resolve())).render_as_string(hide_password=False)
 
 
 def _upgrade(connection: Connection) -> None:

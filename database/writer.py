@@ -274,7 +274,8 @@ def _append(
 ) -> tuple[list[list[Appended]], list[StoredProfile]]:
     """Insert the events and fold the profiles; returns what became of each event, batch by batch, and the profiles.
 
-    `again`: it was tried before, and perhaps done. So the profiles of all these events are returned, new or not.
+    Among these are those of events that were there before: whoever stored them may have been killed before it said so.
+    `again`: this group was tried before, so what is there is most likely its own, and new.
     """
     events = [event for batch in batches for event in batch]
     received_at = time_after_links(connection, events, clock())  # the write lock is held
@@ -282,14 +283,18 @@ def _append(
     repeated = [] if len(unclaimed) == len(events) else [event.event_id for event in events]
     digests = stored_digests(connection, repeated)
     new: list[Engagement] = []
+    known: list[Engagement] = []
 
     def outcome(event: Engagement) -> Appended:
         if event.event_id in unclaimed:
             unclaimed.remove(event.event_id)
             new.append(event)
             return Appended.NEW
-        return Appended.DUPLICATE if digests[event.event_id] == content_digest(event) else Appended.CONFLICT
+        known.append(event)
+        if digests[event.event_id] != content_digest(event):
+            return Appended.CONFLICT
+        return Appended.NEW if again else Appended.DUPLICATE
 
     outcomes = [[outcome(event) for event in batch] for batch in batches]
     folded = fold_new(connection, new, received_at)
-    return outcomes, profiles_of(connection, events) if again else folded
+    return outcomes, [*folded, *profiles_of(connection, known)]

@@ -12,7 +12,6 @@ import asyncio
 import copyreg
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, TypeVar, cast
@@ -37,7 +36,10 @@ Work = Callable[[Connection], Any]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: which database. It is answered with None once the process can write."""
+    """The first message: which database. It is answered with `Done` once the process has looked into it.
+
+    `url`: of SQLite, as SQLAlchemy writes it, with an absolute path: the process runs in another folder.
+    """
 
     url: str
 
@@ -64,7 +66,7 @@ class WritingProcess:
     """One database's. `start` it before use, `close` it after. For one event loop, and one caller at a time."""
 
     def __init__(self, url: str) -> None:
-        """`url`: of SQLite, as SQLAlchemy writes it."""
+        """`url`: see `Setup`."""
         self.restarts = 0
         self._setup = Setup(url)
         self._child: Child | None = None  # the one that is ready
@@ -81,7 +83,8 @@ class WritingProcess:
         return None if self._child is None else self._child.pid
 
     async def start(self) -> None:
-        """Returns when it can write. Raises OSError, EOFError or TimeoutError where it cannot be started."""
+        """Returns when it can write. Raises OSError, EOFError or TimeoutError where it cannot be started, and
+        SQLAlchemyError where it cannot open the database."""
         child = await self._opened()
         self._running = asyncio.create_task(self._keep_running(child))
 
@@ -109,7 +112,7 @@ class WritingProcess:
         return cast(T, done.result)
 
     async def close(self) -> None:
-        """Ends it, after the transaction that it is in."""
+        """Ends it, after the transaction that it is in, if that takes no more than some seconds."""
         self._closing.set()
         if self._running is not None:
             await self._running
@@ -124,7 +127,9 @@ class WritingProcess:
         try:
             child.send(self._setup)
             async with asyncio.timeout(_START_SECONDS):
-                await child.message()
+                looked = cast(Done, await child.message())
+            if looked.error is not None:
+                raise looked.error
         except BaseException:
             child.kill()
             await child.end()
@@ -152,10 +157,12 @@ class WritingProcess:
             _log.error("no writing process; a thread writes until another is ready", pause_seconds=pause)
             await asyncio.wait([closing], timeout=pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            child = None if self._closing.is_set() else await self._opened_anew()
-
-    async def _opened_anew(self) -> Child | None:
-        self.restarts += 1
-        with suppress(OSError, EOFError, TimeoutError):  # the pause before the next try is longer, and is logged
-            return await self._opened()
-        return None
+            if not self._closing.is_set():
+                opening = asyncio.create_task(self._opened())
+                self.restarts += 1
+                await asyncio.wait([opening, closing], return_when=asyncio.FIRST_COMPLETED)
+                opening.cancel()  # unless it is done
+                [opened] = await asyncio.gather(opening, return_exceptions=True)
+                child = opened if isinstance(opened, Child) else None
+                if isinstance(opened, Exception):
+                    _log.error("the writing process cannot be started", error=type(opened).__name__)

@@ -9,10 +9,12 @@ from contextlib import suppress
 from importlib import import_module
 from typing import cast
 
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.child_process import can_be_sent, private_channel, read, send
 from database.connection import sqlite_writer
+from database.models import events
 from database.writing_process import Done, Setup, Work
 
 _NICE = 5  # keystrokes go first; the models, without which there is a list too, come last (10)
@@ -37,10 +39,15 @@ def main() -> None:
         return Done(result)
 
     with suppress(BrokenPipeError):  # the service has ended
-        send(sent, None)
+        send(sent, transact(_look))
         while (work := read(received)) is not None:
             send(sent, transact(cast(Work, work)))
     engine.dispose()
+
+
+def _look(connection: Connection) -> None:
+    """Raises where this is not the database that the service has opened."""
+    connection.execute(select(events.c.event_id).limit(0))
 
 
 def _portable(error: Exception) -> Exception:

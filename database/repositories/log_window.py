@@ -4,7 +4,8 @@ Events are stamped before they are committed, so one may become visible after an
 follows them therefore looks back to a while before the last look (`OVERLAP`) and skips the events it knows by their
 ids: nothing is lost, and reading twice changes nothing. Most looks go back `NARROW` only, which is enough where one
 writer stamps and commits after the other, as SQLite's do; the wide one every `WIDE_EVERY` finds what these missed:
-another machine's clock, a transaction that took long, a clock that was set. A row number would do for SQLite alone; a
+another machine's clock, a transaction that took long, a clock that was set back; one that was set back by more than
+`OVERLAP` may have a follower read again what came in as long a time before. A row number would do for SQLite alone; a
 sequence of PostgreSQL is handed out before the commit, too.
 
     since = window.since(now)          # None: everything
@@ -32,6 +33,8 @@ class LogWindow:
     def since(self, now: datetime) -> datetime | None:
         """Events received then or later are to be read; None: all of them, for this is the first look."""
         self._now = now
+        if self._floor is not None and now < self._floor:
+            self._floor = now - OVERLAP
         if self._floor is None or self._newest is None or self._is_wide():
             return self._floor
         return max(self._floor, min(self._newest, now) - NARROW)

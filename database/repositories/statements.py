@@ -56,7 +56,7 @@ def plain_upsert(
 
 def known_keys(connection: Connection, column: ColumnElement[str], keys: Sequence[str]) -> set[str]:
     """Which of these are there."""
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite" or any("\0" in key for key in keys):  # where its JSON ends a text
         return {
             key for some in chunks(keys) for key in connection.execute(select(column).where(column.in_(some))).scalars()
         }
@@ -74,7 +74,7 @@ def unknown_rows(
 
 
 def _all(connection: Connection, rows: Select[Any]) -> Iterator[tuple[Any, ...]]:
-    """What a select finds: texts, numbers, times and JSON.
+    """What a select finds: texts, whole numbers, times and JSON (SQLite writes other numbers with 15 digits there).
 
     As one row from SQLite: its driver lets go of the interpreter's lock for every row, and in a busy process waits for
     it each time, so that ten thousand keys kept everybody waiting for 0.1 s and longer.

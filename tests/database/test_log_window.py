@@ -65,3 +65,16 @@ def test_a_clock_that_is_set_back_hides_and_doubles_nothing(back: float, later: 
         log.look(now)
     log.look(now + timedelta(seconds=60))
     assert sorted(log.read) == sorted(log.visible)
+
+
+@given(st.floats(17, 5_000), st.floats(0.1, 10))
+def test_a_clock_that_is_set_back_far_hides_nothing(back: float, later: float) -> None:
+    log, now = Log(), START
+    log.look(now)
+    now -= timedelta(seconds=back)
+    for number in range(200):
+        log.visible[f"{number}"] = now
+        now += timedelta(seconds=later / 10)
+        log.look(now)
+    log.look(now + timedelta(seconds=60))
+    assert sorted(set(log.read)) == sorted(log.visible)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from config.child_process import Child
 from core.domain import Action, Engagement
 from core.errors import OutcomeUnknownError
 from database import writing_process
@@ -180,7 +181,7 @@ async def test_events_in_flight_when_it_dies_are_stored_once_and_in_the_profile(
 async def test_a_group_whose_commit_was_not_heard_of_is_known_to_the_cache(
     database: Database, apart: WritingProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process died after the commit: the events are duplicates then, and the profile is handed on."""
+    """The process died after the commit: the event is there then, was new, and the profile is handed on."""
     heard: list[StoredProfile] = []
 
     async def folded(profiles: Sequence[StoredProfile]) -> None:
@@ -195,10 +196,65 @@ async def test_a_group_whose_commit_was_not_heard_of_is_known_to_the_cache(
     monkeypatch.setattr(apart, "run", lost)
     writer = EventWriter(database, folded=folded)
     writer.start()
-    await writer.append(event("e1"))
+    assert await writer.append(event("e1"))
     await writer.close()
     assert await stored(database) == 1
     assert heard == [await database.read(partial(find_profile, owner="u:user"))]
+
+
+async def test_who_repeats_what_was_not_heard_of_has_the_profile_handed_on(
+    database: Database, apart: WritingProcess
+) -> None:
+    """Another worker was killed after its commit: the repetition comes to this one, which may hold an older profile."""
+    heard: list[StoredProfile] = []
+
+    async def folded(profiles: Sequence[StoredProfile]) -> None:
+        heard.extend(profiles)
+
+    other, writer = EventWriter(database), EventWriter(database, folded=folded)
+    other.start()
+    writer.start()
+    assert await other.append(event("e1"))
+    assert not await writer.append(event("e1"))
+    assert [profile.owner for profile in heard] == ["u:user"]
+    await other.close()
+    await writer.close()
+
+
+async def test_a_relative_path_names_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process runs in another folder."""
+    monkeypatch.chdir(tmp_path)
+    database = Database("sqlite+aiosqlite:///relative.sqlite3")
+    await database.migrate()
+    await database.write_apart()
+    assert await database.commit_apart(count_events) == 0
+    await database.dispose()
+
+
+async def test_a_database_that_is_not_ready_is_said_at_the_start(home: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{home / 'empty.sqlite3'}")
+    with pytest.raises(OperationalError, match="no such table"):
+        await database.write_apart()
+    assert database.apart is None
+    await database.dispose()
+
+
+async def test_closing_does_not_wait_for_a_process_that_starts(
+    database: Database, apart: WritingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, begun = apart._opened, asyncio.Event()
+
+    async def slowly() -> Child:
+        begun.set()
+        await asyncio.Event().wait()
+        return await opened()
+
+    monkeypatch.setattr(apart, "_opened", slowly)
+    assert apart.pid is not None
+    os.kill(apart.pid, signal.SIGKILL)
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await database.dispose()
 
 
 async def test_it_ends_with_the_database(database: Database, apart: WritingProcess) -> None:
