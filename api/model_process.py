@@ -9,14 +9,14 @@ time.
 import asyncio
 import itertools
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import structlog
 
 from api.model_child import ModelChild
 from api.model_messages import Asked, Setup
+from config.child_process import unless
 from core.domain import SuggestQuery
 from core.errors import ArtifactError, ModelsError, OverloadedError
 from core.services.gathered import Gathered
@@ -26,7 +26,6 @@ LINGER_SECONDS = 1.0  # requests that began before a swap have asked by then
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0  # before another start
 _SOUND_SECONDS = 60.0  # after which an end counts as the first one
 
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -122,7 +121,7 @@ class ModelProcess:
         while True:
             begun = time.monotonic()
             if child is not None:
-                await _first(self._hear(child), closing)
+                await unless(closing, self._hear(child))
                 self._child = None
                 self._available.clear()
                 await child.end()
@@ -134,7 +133,7 @@ class ModelProcess:
             _log.error("no model process; lists come from the index until another is ready", pause_seconds=pause)
             await asyncio.wait([closing], timeout=pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            child = await _first(self._loaded_anew(), closing)
+            child = await unless(closing, self._loaded_anew())
 
     async def _loaded_anew(self) -> ModelChild | None:
         self.restarts += 1
@@ -166,14 +165,3 @@ class ModelProcess:
     def _kill(self, child: ModelChild) -> None:
         _log.error("the model process does not answer and is killed")
         child.kill()
-
-
-async def _first(work: Coroutine[Any, Any, T], closing: "asyncio.Task[Literal[True]]") -> T | None:
-    """What `work` returns, unless the closing comes first: then it is cancelled."""
-    working = asyncio.create_task(work)
-    await asyncio.wait([working, closing], return_when=asyncio.FIRST_COMPLETED)
-    if working.done():
-        return working.result()
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    return None

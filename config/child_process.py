@@ -13,11 +13,12 @@ import pickle
 import signal
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
+T = TypeVar("T")
 _LENGTH = struct.Struct(">I")  # of the message that follows, in bytes
 _END_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +85,17 @@ class Child:
         except TimeoutError:
             self.kill()
             await self._process.wait()
+
+
+async def unless(closing: "asyncio.Task[Any]", work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns, unless the closing comes first: then it is cancelled."""
+    working = asyncio.create_task(work)
+    await asyncio.wait([working, closing], return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return None
 
 
 def private_channel() -> tuple[BinaryIO, BinaryIO]:

@@ -33,8 +33,8 @@ def plain_upsert(
 ) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
     """An upsert of whole rows as the driver takes it, and the values of a row in its order.
 
-    For rows that come with every click: SQLAlchemy's own way to many rows takes three times as long. A row whose `key`
-    is there is replaced or (`replace` is False) stays as it is.
+    For rows that come with every click, where SQLAlchemy's own way to many rows costs more. A row whose `key` is there
+    is replaced or (`replace` is False) stays as it is.
     """
     statement = upsert(dialect, table)
     others = {column.name: statement.excluded[column.name] for column in table.c if column.name != key}
