@@ -108,13 +108,31 @@ def test_a_slow_list_shows_its_place_and_a_new_search_overtakes_it(page: Page, s
     page.route("**/search", hold_coffee)
     open_page(page, server)
     search_box(page).fill("coffee mug")
-    search_box(page).press("Enter")
+    with page.expect_request("**/search"):  # it waits for the session; overtaken before that, it would never be sent
+        search_box(page).press("Enter")
     expect(page.locator(".card.skeleton").first).to_be_visible()
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
     search_for(page, COMPLETED)
     expect(cards(page).first).to_be_visible()
     assert held
     expect(page.locator("#results-title")).to_have_text(f"“{COMPLETED}”")
+
+
+def test_a_search_before_the_shop_has_said_what_it_is_counts_and_stays(page: Page, server: Server) -> None:
+    held: list[Route] = []
+    asked: list[Request] = []
+    page.route("**/storefront", lambda route: held.append(route))
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("/search") else None)
+    with page.expect_request("**/storefront"):
+        open_page(page, server)
+    search_for(page, COMPLETED)
+    expect(cards(page).first).to_be_visible()
+    [storefront] = held
+    with page.expect_response("**/storefront"):
+        storefront.continue_()
+    expect(page.locator(".department-links a").first).to_be_attached()  # drawn by now, had it been drawn anew
+    expect(page.locator("#results-title")).to_have_text(f"“{COMPLETED}”")
+    assert [json.loads(request.post_data or "{}")["completed"] for request in asked] == [True]
 
 
 def test_a_dead_server_is_said_and_the_search_goes_on_after_it_returns(

@@ -164,5 +164,5 @@ history.scrollRestoration = "manual"; // lists are there only after they were as
 
 fillBox();
 await openShop();
-show();
+if (!begun) show(); // who searched meanwhile has a list on screen, and asking for it again would not count as a search
 countCart();
