@@ -64,7 +64,7 @@ class Encoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()
         model = SentenceTransformer(self._location, device="cpu")
         model.max_seq_length = _MAX_TOKENS
         return model

@@ -7,8 +7,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-import inflect
-
 _PLURAL_ONLY = """
     binoculars blinds boxers briefs clippers earphones glasses goggles headphones jeans leggings overalls pajamas pants
     plus pliers pyjamas scissors shears shorts sunglasses tights tongs trousers tweezers underpants
@@ -25,6 +23,8 @@ class Singulars:
     def __init__(self, counts: Mapping[str, float], protected: frozenset[str] = frozenset()) -> None:
         self._counts = counts
         self._kept = PLURAL_ONLY | protected
+        import inflect  # here: reading it takes 1.6 s, and who serves needs only the list above
+
         self._inflect = inflect.engine()
         self.of = lru_cache(maxsize=100_000)(self._of)
 
