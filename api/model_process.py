@@ -16,15 +16,13 @@ import structlog
 
 from api.model_child import ModelChild
 from api.model_messages import Asked, Setup
-from config.child_process import unless
+from config.kept_process import keep_running
 from core.domain import SuggestQuery
 from core.errors import ArtifactError, ModelsError, OverloadedError
 from core.services.gathered import Gathered
 
 STUCK_SECONDS = 10.0  # a request takes a fraction of a second, or is dropped by then
 LINGER_SECONDS = 1.0  # requests that began before a swap have asked by then
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0  # before another start
-_SOUND_SECONDS = 60.0  # after which an end counts as the first one
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +58,8 @@ class ModelProcess:
         """Returns when it can answer. Raises ArtifactError when the version cannot be loaded there, OSError without a
         process."""
         child = await self._loaded()
-        self._running = asyncio.create_task(self._keep_running(child))
+        kept = keep_running(child, self._hear, self._bury, self._another, self._closing)
+        self._running = asyncio.create_task(kept)
 
     async def available(self) -> None:
         """Returns when it can answer, again perhaps."""
@@ -115,35 +114,23 @@ class ModelProcess:
         self._available.set()
         return child
 
-    async def _keep_running(self, child: ModelChild | None) -> None:
-        """Until it is closed: hears the answers of a process, and starts another when it ends."""
-        closing, pause = asyncio.create_task(self._closing.wait()), _PAUSE_SECONDS
-        while True:
-            begun = time.monotonic()
-            if child is not None:
-                await unless(closing, self._hear(child))
-                self._child = None
-                self._available.clear()
-                await child.end()
-                self._refuse_all()
-            if self._closing.is_set():
-                return
-            if time.monotonic() - begun > _SOUND_SECONDS:
-                pause = _PAUSE_SECONDS
-            _log.error("no model process; lists come from the index until another is ready", pause_seconds=pause)
-            await asyncio.wait([closing], timeout=pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            child = await unless(closing, self._loaded_anew())
+    async def _bury(self, child: ModelChild) -> None:
+        self._child = None
+        self._available.clear()
+        await child.end()
+        self._refuse_all()
 
-    async def _loaded_anew(self) -> ModelChild | None:
+    async def _another(self, pause_seconds: float) -> ModelChild | None:
+        _log.error("no model process; lists come from the index until another is ready", pause_seconds=pause_seconds)
+        await asyncio.sleep(pause_seconds)
         self.restarts += 1
         try:
             child = await self._loaded()
-            _log.info("the model process is back", restarts=self.restarts)
-            return child
         except (ArtifactError, OSError) as error:
             _log.error("the model process cannot be started", error=str(error))
             return None
+        _log.info("the model process is back", restarts=self.restarts)
+        return child
 
     async def _hear(self, child: ModelChild) -> None:
         while (answer := await child.answer()) is not None:

@@ -10,7 +10,6 @@ without it, and another process is started, later each time.
 
 import asyncio
 import copyreg
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -20,13 +19,12 @@ import structlog
 from sqlalchemy import Connection
 
 from config.child_process import Child, unless
+from config.kept_process import keep_running
 from core.domain import Engagement, EventFacts
 from core.errors import OutcomeUnknownError
 
 STUCK_SECONDS = 10.0  # twice as long as it may wait for a lock
 _START_SECONDS = 60.0
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0  # before another start
-_SOUND_SECONDS = 60.0  # after which an end counts as the first one
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -86,7 +84,8 @@ class WritingProcess:
         """Returns when it can write. Raises OSError, EOFError or TimeoutError where it cannot be started, and
         SQLAlchemyError where it cannot open the database."""
         child = await self._opened()
-        self._running = asyncio.create_task(self._keep_running(child))
+        kept = keep_running(child, self._ended, self._bury, self._another, self._closing)
+        self._running = asyncio.create_task(kept)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its transaction is committed. It is pickled, and so is what it returns.
@@ -138,28 +137,21 @@ class WritingProcess:
         self._child = child
         return child
 
-    async def _keep_running(self, child: Child | None) -> None:
-        """Until it is closed: starts another process when one ends."""
-        closing, pause = asyncio.create_task(self._closing.wait()), _PAUSE_SECONDS
-        while True:
-            begun = time.monotonic()
-            if child is not None:
-                gone = (asyncio.create_task(self._gone.wait()), asyncio.create_task(child.status()))
-                await asyncio.wait([*gone, closing], return_when=asyncio.FIRST_COMPLETED)
-                for one in gone:
-                    one.cancel()
-                self._child = None
-                await child.end()
-            if self._closing.is_set():
-                return
-            if time.monotonic() - begun > _SOUND_SECONDS:
-                pause = _PAUSE_SECONDS
-            _log.error("no writing process; a thread writes until another is ready", pause_seconds=pause)
-            await asyncio.wait([closing], timeout=pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            child = await unless(closing, self._opened_anew())
+    async def _ended(self, child: Child) -> None:
+        """Returns when the process has ended, or is to be."""
+        gone = asyncio.create_task(self._gone.wait())
+        try:
+            await unless(gone, child.status())
+        finally:
+            gone.cancel()
 
-    async def _opened_anew(self) -> Child | None:
+    async def _bury(self, child: Child) -> None:
+        self._child = None
+        await child.end()
+
+    async def _another(self, pause_seconds: float) -> Child | None:
+        _log.error("no writing process; a thread writes until another is ready", pause_seconds=pause_seconds)
+        await asyncio.sleep(pause_seconds)
         self.restarts += 1
         try:
             return await self._opened()

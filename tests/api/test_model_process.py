@@ -17,6 +17,7 @@ from api.main import create_app
 from api.model_messages import Setup
 from api.model_process import ModelProcess
 from api.models import load_models
+from config import kept_process
 from config.settings import Settings, StorageSettings, SuggestSettings
 from core import artifacts
 from core.domain import SuggestQuery
@@ -137,7 +138,7 @@ def test_lists_are_served_while_it_is_away_and_a_swap_brings_its_own(
     trained_shop: TrainedShop, settings: Settings, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LINGER_SECONDS", 0.0)
-    monkeypatch.setattr(module, "_PAUSE_SECONDS", 3_600.0)  # it stays away
+    monkeypatch.setattr(kept_process, "PAUSE_SECONDS", 3_600.0)  # it stays away
     home = settings.storage.cadence_home
     shutil.copytree(trained_shop.home, home)
     first = str(artifacts.current_version(home / "artifacts"))

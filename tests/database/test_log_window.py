@@ -52,29 +52,28 @@ def test_what_is_committed_late_is_read_once_and_soon(events: list[tuple[float, 
     assert sorted(log.read) == sorted(log.visible)
 
 
-@given(st.floats(0, 14.9), st.floats(0.1, 60))
-def test_a_clock_that_is_set_back_hides_and_doubles_nothing(back: float, later: float) -> None:
-    assert timedelta(seconds=15) == OVERLAP
-    log, now = Log(), START
-    log.visible = {f"before{number}": START - timedelta(seconds=number) for number in range(40)}
-    log.look(now)
-    now -= timedelta(seconds=back)
+def look_with_a_clock_set_back(log: Log, back: float, later: float) -> None:
+    """`back` seconds, after a first look; then 200 events, with as many looks, `later` / 10 seconds apart."""
+    log.look(START)
+    now = START - timedelta(seconds=back)
     for number in range(200):
         log.visible[f"after{number}"] = now
         now += timedelta(seconds=later / 10)
         log.look(now)
     log.look(now + timedelta(seconds=60))
+
+
+@given(st.floats(0, 14.9), st.floats(0.1, 60))
+def test_a_clock_that_is_set_back_hides_and_doubles_nothing(back: float, later: float) -> None:
+    assert timedelta(seconds=15) == OVERLAP
+    log = Log()
+    log.visible = {f"before{number}": START - timedelta(seconds=number) for number in range(40)}
+    look_with_a_clock_set_back(log, back, later)
     assert sorted(log.read) == sorted(log.visible)
 
 
 @given(st.floats(17, 5_000), st.floats(0.1, 10))
 def test_a_clock_that_is_set_back_far_hides_nothing(back: float, later: float) -> None:
-    log, now = Log(), START
-    log.look(now)
-    now -= timedelta(seconds=back)
-    for number in range(200):
-        log.visible[f"{number}"] = now
-        now += timedelta(seconds=later / 10)
-        log.look(now)
-    log.look(now + timedelta(seconds=60))
+    log = Log()
+    look_with_a_clock_set_back(log, back, later)
     assert sorted(set(log.read)) == sorted(log.visible)

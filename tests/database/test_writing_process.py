@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from config import kept_process
 from config.child_process import Child
 from core.domain import Action, Engagement
 from core.errors import OutcomeUnknownError
@@ -159,7 +160,7 @@ async def test_events_in_flight_when_it_dies_are_stored_once_and_in_the_profile(
     database: Database, apart: WritingProcess, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five times: killed while a group of events is on its way."""
-    monkeypatch.setattr(writing_process, "_LONGEST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(kept_process, "LONGEST_PAUSE_SECONDS", 0.05)
     cache = ProfileCache(database, ChangeMarks(home / "marks.bin"))
     writer = EventWriter(database, folded=cache.changed)
     writer.start()
