@@ -16,7 +16,8 @@ without waiting:
   tenth of a second on end, others are let in one at a time, and of keystrokes those are refused that come up when this
   turn of the loop has been answering keystrokes for `FULL_TURN_MS`: so a turn is never much longer, however much came
   in with it, and nobody waits for more than two of them. A single stop (a large body, a busy neighbour) is no load that
-  refusing would help against.
+  refusing would help against, and while another version is loaded, which holds the interpreter's lock beside the loop,
+  lateness says nothing of what is asked: a swap drops no request.
 
 By either sign the worker is pressed (`Metrics.pressed`), until a second after the last one: keystrokes are then
 answered from what is at hand, without the models' process and without reading (counted in `degraded`), which takes a
@@ -230,7 +231,7 @@ class Admission:
 
     @property
     def _is_full(self) -> bool:
-        return self.lag.standing > self._full_lag and self._typing.much
+        return self.lag.standing > self._full_lag and self._typing.much and not self._metrics.loading
 
     def _is_enough(self, which: str) -> bool:
         """Of this class, for this turn of a full worker's event loop."""

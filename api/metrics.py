@@ -3,7 +3,8 @@
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,21 @@ class Metrics:
         self.in_flight: dict[str, int] = {"keystrokes": 0, "events": 0, "others": 0}
         self.room = dict.fromkeys(self.in_flight, 0.0)  # how many of each may be in flight now
         self.pressed = False  # whether there is much less room for keystrokes than usual
+        self.loading = 0  # versions that are being loaded beside the one that is served
         self.loop_lag = Latencies()  # of the ticker that admission goes by
         self.promotions_ended: Counter[str] = Counter()  # by this worker: promote, roll_back
         self.traces: Traces | None = None
         self.by_endpoint: dict[str, Latencies] = {}
         self.by_stage: dict[str, dict[str, Latencies]] = {}
+
+    @contextmanager
+    def loads_a_version(self) -> Iterator[None]:
+        """Around the loading, so that admission knows what makes the event loop late."""
+        self.loading += 1
+        try:
+            yield
+        finally:
+            self.loading -= 1
 
     def request(self, endpoint: str, status: int, milliseconds: float) -> None:
         """One answered request of an endpoint, named by its route so that the names stay few."""

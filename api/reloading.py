@@ -104,7 +104,8 @@ class Reloader:
 
     async def _loaded(self, version: str) -> Models:
         """The inference threads and the process of the version that is served go on answering."""
-        return await load_warm(self._state.settings, version, self._load, self._spawn)
+        with self._state.metrics.loads_a_version():
+            return await load_warm(self._state.settings, version, self._load, self._spawn)
 
     async def _swap(self, models: Models) -> Swap:
         await self._state.catalog.follow(models.catalog)  # what was changed since: no search may find what is gone

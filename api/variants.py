@@ -84,7 +84,8 @@ class Variants:
             if len(self._resident) == MOST:
                 break
             try:
-                self._resident[version] = await _loaded(state, version, load, spawn)
+                with state.metrics.loads_a_version():
+                    self._resident[version] = await _loaded(state, version, load, spawn)
                 _log.info("variant ready", artifact_version=version)
             except (CadenceError, SQLAlchemyError, OSError) as error:
                 self._refused.add(version)

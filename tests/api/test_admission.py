@@ -202,6 +202,35 @@ async def test_a_busy_neighbour_closes_no_shop(typed: int) -> None:
     assert metrics.pressed is full
 
 
+async def test_a_loop_that_is_late_while_a_version_is_loaded_refuses_nobody() -> None:
+    clock, held, metrics = Clock(), Held(), Metrics()
+    held.go_on.set()
+    under_test = admission(held, metrics, clock, full_lag_ms=5)
+    asked, lag = Asked(under_test), under_test.lag
+    lag.start()
+
+    async def late_for_a_second() -> list[int]:
+        for _ in range(LEAST_TYPED):
+            await asked.ask("POST", "/autosuggest")
+        for _ in range(8):
+            clock.now += 0.125
+            lag.tick()
+            lag.stop()
+        asked.messages.clear()
+        metrics.in_flight["others"] = 1
+        await asked.ask("POST", "/search")
+        await asyncio.gather(*asked.tasks)
+        metrics.in_flight["others"] = 0
+        return asked.statuses
+
+    with pytest.raises(ZeroDivisionError), metrics.loads_a_version():
+        assert await late_for_a_second() == [200]
+        assert not metrics.pressed
+        raise ZeroDivisionError
+    assert await late_for_a_second() == [503]
+    assert metrics.pressed
+
+
 async def test_an_answer_that_fails_gives_its_place_back() -> None:
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
